@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * os.h - every kernel call that kin makes
+ *
+ * Each returns what the kernel does, or -errno.  None sets the thread's
+ * sentence: what failed is known to the caller.  Descriptors are close-on-exec
+ * and never 0, 1 or 2, so that a program that has closed those does not print
+ * into a segment.
+ */
+#ifndef KN_OS_H
+#define KN_OS_H
+
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <kin/time.h>
+
+#include "shm/word.h"
+
+/*
+ * The one door has one bell: called before each kernel call with its name.  A
+ * negative answer is that call's result, and the kernel is not asked; zero
+ * lets it pass.  NULL but in tests.
+ */
+typedef int kn_os_hook_fn(const char *call);
+extern kn_os_hook_fn *kn_os_hook;
+
+/* Files and descriptors. */
+int kn_os_memfd(const char *name);
+int kn_os_open(const char *path, int flags, mode_t mode);
+int kn_os_open_at(int dir, const char *path, int flags, mode_t mode);
+int kn_os_reopen(int fd, int flags);	/* a description of its own */
+int kn_os_dup(int fd);
+void kn_os_close(int fd);		/* NULL-like: fd < 0 is ignored */
+int kn_os_stat(int fd, struct stat *ret);
+int kn_os_stat_path(const char *path, struct stat *ret);
+bool kn_os_is_file(int fd, uint64_t device, uint64_t inode);
+int kn_os_access_mode(int fd);		/* O_RDONLY, O_WRONLY, O_RDWR */
+int kn_os_reserve(int fd, uint64_t bytes);	/* fallocate from 0; -EFBIG */
+ssize_t kn_os_read(int fd, void *buf, size_t len);
+ssize_t kn_os_read_at(int fd, void *buf, size_t len, uint64_t offset);
+ssize_t kn_os_write(int fd, const void *buf, size_t len);
+ssize_t kn_os_read_file(const char *path, char *buf, size_t cap);
+ssize_t kn_os_read_link_at(int dir, const char *path, char *buf, size_t cap);
+int kn_os_link_fd(int fd, int dir, const char *name);
+int kn_os_unlink_at(int dir, const char *name);
+int kn_os_mkdir(const char *path, mode_t mode);
+int kn_os_pipe(int fds[2]);
+int kn_os_seals(int fd);
+int kn_os_seal(int fd, int seals);
+
+/* Memory. */
+int kn_os_map(int fd, size_t bytes, int prot, int flags, void **ret);
+void kn_os_unmap(void *at, size_t bytes);
+int kn_os_advise(void *at, size_t bytes, int advice);
+uint64_t kn_os_memory_free(void);	/* bytes; or all there is */
+
+/* Byte locks that belong to a description (open file description locks). */
+int kn_os_lock_byte(int fd, uint64_t byte);	/* -EAGAIN: taken */
+int kn_os_byte_locked(int fd, uint64_t byte);	/* by another description */
+
+/* Sleeping and waking; words may lie in any process's mapping. */
+int kn_os_futex_wait(const kn_word *w, uint32_t v, kin_time until);
+int kn_os_futex_wake(const kn_word *w, int n);
+
+/*
+ * Change *w and wake up to n of its sleepers, in one step that no death of
+ * the caller can split.  Fails before the change or not at all.
+ */
+int kn_os_futex_add_wake(kn_word *w, int add, int n);
+int kn_os_futex_set_wake(kn_word *w, int value, int n);
+int kn_os_futex_clear_wake(kn_word *w, int bits, int n);
+
+/* Processes. */
+/* The child ignores SIGINT, from its first instruction on. */
+pid_t kn_os_fork(void);
+int kn_os_pidfd(pid_t pid);
+int kn_os_wait(int pidfd, siginfo_t *ret, int options);
+int kn_os_signal(int pidfd, int signal);
+int kn_os_poll(struct pollfd *fds, unsigned n, kin_time until);
+int kn_os_kill_on_hangup(int fd);	/* SIGKILL to us at the pipe's end */
+int kn_os_threads(void);		/* of this process; -ENOENT: no /proc */
+int kn_os_cpus(void);			/* that this thread may run on */
+void kn_os_name_process(const char *name);
+void kn_os_yield(void);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peer.h - who a process is, and whether it still maps a file
+ *
+ * A pid alone is nobody: it is given again.  With its start time it is one
+ * process of this boot, in the pid namespace that the pid is from.
+ */
+#ifndef KN_PEER_H
+#define KN_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kn_peer {
+	uint32_t pid;
+	uint64_t start;			/* clock ticks since boot */
+	uint64_t pid_namespace;		/* its inode; 0 = unknown */
+};
+
+/* This process.  Where /proc is missing, start and namespace are 0. */
+void kn_peer_self(struct kn_peer *ret);
+
+/*
+ * May that very process live, and map the file?  False only if it surely does
+ * not; or if it is of another pid namespace, or hidden from us, so that it
+ * cannot be asked about and whoever asks has to go by what else it knows.
+ */
+bool kn_peer_may_map(const struct kn_peer *peer, uint64_t device,
+		     uint64_t inode);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c - publish by a word, and sleep until it moves
+ */
+#include <errno.h>
+#include <limits.h>
+
+#include "shm/os.h"
+#include "shm/wait.h"
+
+struct kn_slices kn_wait_slices = { 100000000, 1000000000 };
+
+/*
+ * What a wake-up costs cannot be measured without somebody to wake.  But it
+ * is some fifty times an empty futex call, on a machine of its own (0.1 and
+ * 5 us) as on a virtual one (0.5 and 25 us).
+ */
+static int64_t
+wake_cost(void)
+{
+	static int64_t known;
+	int64_t cost = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	kn_word nobody = { 0 };
+	int i;
+
+	if (cost != 0)
+		return cost;
+	cost = INT64_MAX;
+	for (i = 0; i < 8; i++) {
+		int64_t begin = kin_now().ns, took;
+
+		(void)kn_os_futex_wake(&nobody, 1);
+		took = kin_now().ns - begin;
+		if (took < cost)
+			cost = took;
+	}
+	cost *= 50;
+	cost = cost < 2000 ? 2000 : cost > 50000 ? 50000 : cost;
+	__atomic_store_n(&known, cost, __ATOMIC_RELAXED);
+	return cost;
+}
+
+void
+kn_spin_init(struct kn_spin *spin, int64_t asked_ns)
+{
+	int64_t most = 0;
+
+	if (asked_ns >= 0 && kn_os_cpus() > 1)
+		most = asked_ns != 0 ? asked_ns : wake_cost();
+	/* Atomic, since a fork's child may begin with two threads at once. */
+	__atomic_store_n(&spin->most_ns, most, __ATOMIC_RELAXED);
+	__atomic_store_n(&spin->next_ns, most, __ATOMIC_RELAXED);
+}
+
+int
+kn_publish_slow(kn_word *w, uint32_t position, uint32_t n)
+{
+	uint32_t v = kn_load_relaxed(w);
+
+	if (kn_position(v) != position)
+		return -EUCLEAN;
+	if (kn_os_futex_add_wake(w, (int)(2 * n) - 1, 1) >= 0)
+		return 0;
+
+	/*
+	 * A sandbox that does not know the call: nothing was published.  In
+	 * two steps then; a death between them costs a sleeper one slice.
+	 */
+	if (!kn_cas_release(w, &v, (position + n) << 1))
+		return -EUCLEAN;
+	(void)kn_os_futex_wake(w, 1);
+	return 0;
+}
+
+static bool
+moved(const kn_word *w, uint32_t position, const kn_word *stop)
+{
+	return kn_position(kn_load(w)) != position || kn_load(stop) != 0;
+}
+
+/* Has it come as far as a spinner would have it? */
+static bool
+far_enough(const struct kn_wait *wait, const kn_word *w, uint32_t position,
+	   const kn_word *stop)
+{
+	uint32_t way = (kn_position(kn_load(w)) - position) & KN_POSITION;
+
+	return way >= wait->far || kn_load(stop) != 0;
+}
+
+static bool
+look(const struct kn_wait *wait, const kn_word *w, uint32_t position,
+     const kn_word *stop)
+{
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		if (far_enough(wait, w, position, stop))
+			return true;
+		kn_pause();
+	}
+	return false;
+}
+
+/*
+ * True if the word moved while we spun.  A spinner may hold out for more than
+ * one unit: a putter that took each bit of room as it comes would fetch the
+ * getters' line once for each message, and so hold both up.
+ *
+ * A success earns the next waiter the whole time, a failure half of what it
+ * had; every 16th tries the whole time again, or one slow spell would end
+ * spinning for ever.
+ */
+static bool
+spin(const struct kn_wait *wait, const kn_word *w, uint32_t position,
+     const kn_word *stop, int64_t now, int64_t deadline)
+{
+	struct kn_spin *s = wait->spin;
+	int64_t most = __atomic_load_n(&s->most_ns, __ATOMIC_RELAXED);
+	int64_t next, end;
+	uint32_t tries;
+	bool found;
+
+	if (most == 0)
+		return false;
+	next = __atomic_load_n(&s->next_ns, __ATOMIC_RELAXED);
+	tries = __atomic_add_fetch(&s->tries, 1, __ATOMIC_RELAXED);
+	if (tries % 16 == 0)
+		next = most;
+	end = next < deadline - now ? now + next : deadline;
+	do
+		found = look(wait, w, position, stop);
+	while (!found && kin_now().ns < end);
+	__atomic_store_n(&s->next_ns, found ? most : next / 2,
+			 __ATOMIC_RELAXED);
+	return found || moved(w, position, stop);
+}
+
+/* Before its first sleep a waiter looks a little without asking the time. */
+static bool
+first_look(struct kn_wait *wait, const kn_word *w, uint32_t position,
+	   const kn_word *stop)
+{
+	if (wait->again)
+		return false;
+	wait->again = true;
+	return __atomic_load_n(&wait->spin->most_ns, __ATOMIC_RELAXED) != 0 &&
+	       look(wait, w, position, stop);
+}
+
+/*
+ * Set the bit on the value that shows position; false if it shows another, or
+ * *stop is set.  Whoever sets *stop clears the bit afterwards: one of the two
+ * sees the other.
+ */
+static bool
+announce(kn_word *w, uint32_t position, const kn_word *stop)
+{
+	uint32_t v = kn_load(w);
+
+	if (kn_position(v) != position)
+		return false;
+	if (!(v & KN_WAITER) && !kn_cas(w, &v, v | KN_WAITER))
+		return false;
+	kn_fence();
+	return kn_load(stop) == 0;
+}
+
+/* Is it?  Then the next one begins. */
+static bool
+slice_over(struct kn_wait *wait)
+{
+	int64_t now = kin_now().ns;
+
+	if (now < wait->slice_end)
+		return false;
+	if (wait->slice_ns < kn_wait_slices.last_ns)
+		wait->slice_ns *= 2;
+	wait->slice_end = now + wait->slice_ns;
+	return true;
+}
+
+int
+kn_wait_move(struct kn_wait *wait, kn_word *w, uint32_t position,
+	     const kn_word *stop, kin_time deadline)
+{
+	kin_time now, until;
+	int r;
+
+	if (deadline.ns <= 0)
+		return -ETIMEDOUT;
+	if (first_look(wait, w, position, stop))
+		return 0;
+	now = kin_now();
+	if (now.ns >= deadline.ns)
+		return -ETIMEDOUT;
+	if (spin(wait, w, position, stop, now.ns, deadline.ns) ||
+	    !announce(w, position, stop))
+		return 0;
+
+	if (wait->slice_end == 0)
+		wait->slice_end = now.ns + wait->slice_ns;
+	until.ns = wait->slice_end < deadline.ns ? wait->slice_end
+						 : deadline.ns;
+	r = kn_os_futex_wait(w, position << 1 | KN_WAITER, until);
+	if (r == 0)
+		wait->woken = true;
+	else if (r != -EAGAIN && r != -EINTR && r != -ETIMEDOUT)
+		kn_os_yield();		/* the kernel will not let us sleep */
+	return slice_over(wait);
+}
+
+void
+kn_wait_end(kn_word *w, uint32_t position)
+{
+	uint32_t v = kn_load(w);
+
+	while (kn_position(v) == position) {
+		if ((v & KN_WAITER) || kn_cas(w, &v, v | KN_WAITER))
+			return;
+	}
+	(void)kn_os_futex_wake(w, 1);
+}
+
+void
+kn_wait_wake(const kn_word *w)
+{
+	(void)kn_os_futex_wake(w, INT_MAX);
+}
+
+void
+kn_wait_stir(kn_word *w)
+{
+	if (kn_os_futex_clear_wake(w, KN_WAITER, INT_MAX) >= 0)
+		return;
+	/* As in publish: without the call, in two steps. */
+	__atomic_fetch_and(&w->v, ~KN_WAITER, __ATOMIC_SEQ_CST);
+	kn_wait_wake(w);
+}

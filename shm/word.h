@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * word.h - the vocabulary of shared words
+ *
+ * A word that several processes write is a kn_word or a kn_wide, never a plain
+ * integer: it can be touched only through the calls below, whose names say
+ * what they order.  A load reads the word once; the caller checks and uses
+ * that local, since a peer may write anything at any time.
+ *
+ *      bit 31   30      29 ... 10     9 ... 0
+ *      waiter   0       generation    slot         an owner's stamp, bit 29 = 1
+ *
+ *      bit 31 ... 1                   0
+ *      position                       waiter       a commit word
+ */
+#ifndef KN_WORD_H
+#define KN_WORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KN_LINE		128u		/* two lines: the prefetcher's pair */
+#define KN_PAGE		4096u
+
+#if defined(__SANITIZE_THREAD__)
+#define KN_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define KN_TSAN 1
+#endif
+#endif
+
+typedef struct kn_word {
+	uint32_t v;
+} kn_word;
+
+typedef struct kn_wide {
+	uint64_t v;
+} kn_wide;
+
+#define kn_likely(x)	__builtin_expect(!!(x), 1)
+#define kn_unlikely(x)	__builtin_expect(!!(x), 0)
+
+static inline uint32_t
+kn_load(const kn_word *w)
+{
+	return __atomic_load_n(&w->v, __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t
+kn_load_relaxed(const kn_word *w)
+{
+	return __atomic_load_n(&w->v, __ATOMIC_RELAXED);
+}
+
+static inline void
+kn_store(kn_word *w, uint32_t v)
+{
+	__atomic_store_n(&w->v, v, __ATOMIC_RELEASE);
+}
+
+static inline void
+kn_store_relaxed(kn_word *w, uint32_t v)
+{
+	__atomic_store_n(&w->v, v, __ATOMIC_RELAXED);
+}
+
+/* On failure *expected is what the word held. */
+static inline bool
+kn_cas_acquire(kn_word *w, uint32_t *expected, uint32_t v)
+{
+	return __atomic_compare_exchange_n(&w->v, expected, v, false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static inline bool
+kn_cas_release(kn_word *w, uint32_t *expected, uint32_t v)
+{
+	return __atomic_compare_exchange_n(&w->v, expected, v, false,
+					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+static inline bool
+kn_cas(kn_word *w, uint32_t *expected, uint32_t v)
+{
+	return __atomic_compare_exchange_n(&w->v, expected, v, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t
+kn_add(kn_word *w, uint32_t n)
+{
+	return __atomic_fetch_add(&w->v, n, __ATOMIC_ACQ_REL);
+}
+
+static inline uint64_t
+kn_wide_load(const kn_wide *w)
+{
+	return __atomic_load_n(&w->v, __ATOMIC_ACQUIRE);
+}
+
+static inline void
+kn_wide_store(kn_wide *w, uint64_t v)
+{
+	__atomic_store_n(&w->v, v, __ATOMIC_RELEASE);
+}
+
+static inline bool
+kn_wide_cas_release(kn_wide *w, uint64_t expected, uint64_t v)
+{
+	return __atomic_compare_exchange_n(&w->v, &expected, v, false,
+					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/* What a wide word holds over two words, the first and the second. */
+static inline uint64_t
+kn_wide_of(uint32_t first, uint32_t second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (uint64_t)second << 32;
+#else
+	return second | (uint64_t)first << 32;
+#endif
+}
+
+/* Everything before is seen before everything after, by everybody. */
+static inline void
+kn_fence(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/* In a loop that waits for another CPU. */
+static inline void
+kn_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
+#endif
