@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kin/queue.h - a bounded queue of messages, shared by processes
+ *
+ *      put ──▶ ┌────────┬───┬──────────────┬─────┐ ──▶ get
+ *      put ──▶ │ record │ r │ record       │ ... │ ──▶ get
+ *              └────────┴───┴──────────────┴─────┘
+ *              a ring of bytes, in one anonymous segment
+ *
+ * One process creates the queue; others inherit the handle by fork, or attach
+ * to its descriptor.  Anyone may put and anyone may get.  Messages have any
+ * length from 0 bytes to kin_queue_limit().
+ *
+ * Order    Strict first in, first out: one order of puts, seen by all.
+ * Threads  Any call from any thread; close must be the handle's last.  None
+ *          may be made from a signal handler (-EDEADLK where that is seen).
+ * Fork     The child's copy of a handle is good; each side closes its own.
+ * Crash    A putter that dies has put its message whole or not at all.  A
+ *          getter that dies leaves the message, or takes it along: a message
+ *          whose put returned is lost only in the hands of a dead getter.
+ *          Whoever waits for the dead goes on within a slice (2 ms to 1 s)
+ *          and never past its deadline.
+ * Peers    One that scribbles over the ring spoils what is in it; every call
+ *          still stays within its own memory and its deadline, and says
+ *          -EUCLEAN once it has seen nonsense.
+ */
+#ifndef KIN_QUEUE_H
+#define KIN_QUEUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <kin/error.h>
+#include <kin/opts.h>
+#include <kin/time.h>
+
+KIN_BEGIN
+
+typedef struct kin_queue kin_queue;
+
+#define KIN_SPIN_NEVER	(-1)
+
+struct kin_queue_opts {
+	uint32_t size;			/* set by KIN_OPTS */
+	uint32_t flags;			/* must be 0 */
+	uint64_t bytes;			/* of the ring; 0 = 64 KiB; rounded up
+					   to a power of two */
+	uint32_t members;		/* processes at once, at most; 0 = 128;
+					   1000 is the most */
+	uint32_t reserved;		/* must be 0 */
+	int64_t spin_ns;		/* how long to spin before sleeping;
+					   0 = as long as a wake-up costs here,
+					   less where that does not pay off;
+					   KIN_SPIN_NEVER */
+	const char *label;		/* for people and tools */
+};
+
+/*
+ * Create a queue and take hold of it; opts may be NULL.  A record takes the
+ * message, 8 bytes, and what fills it up to 16.
+ *
+ *   -EINVAL  over 16 GiB, over 1000 members, a negative spin_ns, a label
+ *            that is too long or has control characters
+ *   -E2BIG, -ENOSPC, -ENOMEM, -EMFILE
+ */
+KIN_API KIN_MUST int kin_queue_create(kin_queue **ret_q,
+				      const struct kin_queue_opts *opts);
+
+/*
+ * Join the queue behind fd, which stays the caller's.
+ *
+ *   -EPROTO           fd is no kin segment, or holds something else
+ *   -EPROTONOSUPPORT  it was made by a library with another layout
+ *   -EUCLEAN          its layout contradicts itself
+ *   -ENOSPC           as many members as it has room for live already
+ *   -EACCES, -ENOMEM, -EMFILE
+ */
+KIN_API KIN_MUST int kin_queue_attach(kin_queue **ret_q, int fd);
+
+/* Let go.  The memory goes with the last holder.  NULL is ignored. */
+KIN_API void kin_queue_close(kin_queue *q);
+
+/*
+ * Copy a message of len bytes in, waiting for room.
+ *
+ *   -EMSGSIZE   len is over kin_queue_limit()
+ *   -EPIPE      the queue was shut down
+ *   -ETIMEDOUT  there was no room until the deadline; or another process was
+ *               stopped, or lost its CPU, in the middle of a put: kin_errmsg()
+ *               says which
+ *   -EUCLEAN    a peer has spoilt the queue; this handle is done with
+ *   -ENOSPC     first use after a fork, and no place for one more member
+ *   -EBADF      the handle's descriptor is gone (a program that closes all it
+ *               has), and a death or a fork would have to be asked about by it
+ */
+KIN_API KIN_MUST int kin_queue_put(kin_queue *q, const void *msg, size_t len,
+				   kin_time deadline);
+
+/*
+ * Copy the oldest message out, waiting for one.  Returns its length in
+ * bytes; an empty message is a message too.
+ *
+ *   -EMSGSIZE   it is over cap bytes; it stays where it was
+ *   -EPIPE      the queue was shut down, and all of it has been got
+ *   -ETIMEDOUT  there was no message until the deadline; or another process
+ *               was stopped, or lost its CPU, in the middle of a get
+ *   -EUCLEAN, -ENOSPC, -EBADF as for put
+ */
+KIN_API KIN_MUST ssize_t kin_queue_get(kin_queue *q, void *buf, size_t cap,
+				       kin_time deadline);
+
+/*
+ * No more puts: from now on they are -EPIPE, and getters drain what is there
+ * and then get -EPIPE.  Every sleeper is woken.  Doing it twice is no error.
+ *
+ *   -ETIMEDOUT  a live putter was in the way until the deadline
+ *   -EUCLEAN, -ENOSPC as for put
+ */
+KIN_API KIN_MUST int kin_queue_shutdown(kin_queue *q, kin_time deadline);
+
+/*
+ * Messages put and not got, exactly, at one moment during the call.  Where so
+ * much goes on that no such moment is seen in a thousand looks, what was put
+ * during the last look may be counted though some of it is got already.
+ */
+KIN_API KIN_MUST ssize_t kin_queue_len(kin_queue *q);
+
+/* The longest message it takes, in bytes: a buffer of that size never fails. */
+KIN_API size_t kin_queue_limit(const kin_queue *q);
+
+/*
+ * The descriptor to attach by.  It is q's own: pass it on, don't close it.  It
+ * is also what the kernel is asked by who has died.
+ */
+KIN_API int kin_queue_fd(const kin_queue *q);
+
+/* Its label, "" if it has none; good until close. */
+KIN_API const char *kin_queue_label(const kin_queue *q);
+
+KIN_END
+
+#endif
