@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kin/process.h - start a function in a process of its own, and learn its end
+ *
+ *      kin_process *p;
+ *      struct kin_status status;
+ *
+ *      r = kin_process_start(&p, greet, "world", 5, NULL);
+ *      r = kin_process_join(p, &status, kin_in_ms(1000));
+ *      if (status.how == KIN_SIGNALLED)
+ *              printf("killed by signal %d\n", status.signal);
+ *      kin_process_close(p);
+ *
+ * The child is a fork: it has the parent's memory as it was, and the handles
+ * of shared things in it are good.  Standard streams are flushed before the
+ * fork, and the child ends by a flush and _exit: what was printed appears
+ * once, and the parent's atexit handlers do not run in it.
+ *
+ * A terminal's SIGINT is the parent's: the child ignores it until it says
+ * otherwise.  SIGCHLD and waitpid(-1) stay the application's.
+ *
+ * Order    start returns when the child exists and can be waited for.
+ * Threads  Any call from any thread, many may join one process; close must be
+ *          the handle's last.
+ * Fork     A handle belongs to the process that started the child: elsewhere
+ *          join and signal are -ESTALE, and close only frees.
+ * Crash    A child ends with the process that started it, by SIGKILL, whether
+ *          that one exits, execs or is killed, at any instruction.  The line
+ *          between them is a descriptor in the child: one that execs, or
+ *          closes all it has, cuts it and lives on by itself.
+ */
+#ifndef KIN_PROCESS_H
+#define KIN_PROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <kin/entry.h>
+#include <kin/error.h>
+#include <kin/opts.h>
+#include <kin/time.h>
+
+KIN_BEGIN
+
+typedef struct kin_process kin_process;
+
+#define KIN_PROCESS_THREADS	1u	/* fork though other threads run; they
+					   are missing in the child, and what
+					   they had locked stays locked; only
+					   those of stdout and stderr that no
+					   thread is using are flushed */
+
+struct kin_process_opts {
+	uint32_t size;			/* set by KIN_OPTS */
+	uint32_t flags;			/* KIN_PROCESS_... */
+	const char *name;		/* shown by ps and kin; NULL = entry's;
+					   the kernel keeps 15 bytes of it */
+};
+
+#define KIN_EXITED	1u		/* by itself: code is its value */
+#define KIN_SIGNALLED	2u		/* by a signal */
+#define KIN_UNKNOWN	3u		/* ended, but somebody else took the
+					   status: the application's waitpid,
+					   or an ignored SIGCHLD */
+
+struct kin_status {
+	uint32_t how;			/* KIN_EXITED, KIN_SIGNALLED, ... */
+	int32_t code;			/* what the entry returned, whole, or
+					   what exit() was given, in 8 bits */
+	int32_t signal;			/* 0 unless KIN_SIGNALLED */
+	uint32_t core;			/* 1 if it left a core dump */
+};
+
+/*
+ * Start fn, which need not be a KIN_ENTRY for a fork, with a copy of len
+ * bytes; opts may be NULL.
+ *
+ *   -EBUSY   other threads run here: see KIN_PROCESS_THREADS
+ *   -EINVAL  bytes without an address, or an unknown flag
+ *   -EAGAIN  the system's limit of processes
+ *   -E2BIG, -ENOMEM, -EMFILE
+ */
+KIN_API KIN_MUST int kin_process_start(kin_process **ret_p, kin_entry_fn *fn,
+				       const void *bytes, size_t len,
+				       const struct kin_process_opts *opts);
+
+/*
+ * Wait for its end, and learn how it ended; ret_status may be NULL.  Once it
+ * has ended, every join says the same.
+ *
+ *   -ETIMEDOUT  it ran until the deadline, and still does
+ *   -ESTALE     it was started by another process
+ */
+KIN_API KIN_MUST int kin_process_join(kin_process *p,
+				      struct kin_status *ret_status,
+				      kin_time deadline);
+
+/*
+ * Send it a signal.  One that has ended does not get it, and nobody else does:
+ * -ESRCH once it was joined.
+ */
+KIN_API int kin_process_signal(kin_process *p, int signal);
+
+/* Its id, for people: it may be another's once the process was joined. */
+KIN_API pid_t kin_process_pid(const kin_process *p);
+
+/* Its sentinel: a descriptor that polls readable at its end.  It is p's own. */
+KIN_API int kin_process_fd(const kin_process *p);
+
+/* Its name; good until close. */
+KIN_API const char *kin_process_name(const kin_process *p);
+
+/*
+ * Let go.  A process that still runs goes on, and is collected by a later
+ * start or close.  NULL is ignored.
+ */
+KIN_API void kin_process_close(kin_process *p);
+
+/* A status in words: "exited with 0", "killed by SIGKILL"; returns buf. */
+KIN_API const char *kin_status_words(const struct kin_status *status,
+				     char *buf, size_t cap);
+
+KIN_END
+
+#endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.c - kin_process: a child, from its start to its status
+ *
+ *      start ──▶ running ──pidfd readable──▶ ended: status kept, for every
+ *                   │                               join that comes
+ *                   └──close──▶ left: collected by a later start or close
+ *
+ * All children of this process are in one list, because each of them has to
+ * let go of the lifelines of the others: the write end of a lifeline that a
+ * sibling held would keep a child alive after its parent.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "lib/entry.h"
+#include "lib/process.h"
+#include "shm/error.h"
+#include "shm/os.h"
+#include "shm/self.h"
+
+static kin_process *children;
+
+static void
+let_go(kin_process *p)
+{
+	kn_os_close(p->pidfd);
+	kn_os_close(p->lifeline);
+	kn_os_unmap(p->slip, KN_PAGE);
+	p->pidfd = p->lifeline = -1;
+	p->slip = NULL;
+}
+
+/* In every child, kin's or the application's own: see above. */
+static void
+in_child(void)
+{
+	kin_process *p;
+
+	for (p = children; p != NULL; p = p->next) {
+		kn_os_close(p->pidfd);
+		kn_os_close(p->lifeline);
+		p->pidfd = p->lifeline = -1;
+	}
+	children = NULL;
+}
+
+__attribute__((constructor)) static void
+watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, in_child);
+}
+
+static bool
+foreign(const kin_process *p)
+{
+	return p->generation != kn_self_generation();
+}
+
+/* ---- the end ---- */
+
+/* An ended process's status, as far as the kernel still has it. */
+static void
+collect(kin_process *p)
+{
+	struct kin_status *s = &p->status;
+	siginfo_t info = { 0 };
+
+	if (kn_os_wait(p->pidfd, &info, WEXITED | WNOHANG) < 0 ||
+	    info.si_pid == 0) {
+		s->how = KIN_UNKNOWN;
+	} else if (info.si_code == CLD_EXITED) {
+		s->how = KIN_EXITED;
+		s->code = __atomic_load_n(&p->slip->returned, __ATOMIC_ACQUIRE)
+			  ? p->slip->value : info.si_status;
+	} else {
+		s->how = KIN_SIGNALLED;
+		s->signal = info.si_status;
+		s->core = info.si_code == CLD_DUMPED;
+	}
+	p->ended = true;
+	kn_os_close(p->lifeline);
+	p->lifeline = -1;
+}
+
+/* Poll says that it has ended; many threads may have heard. */
+static void
+collect_once(kin_process *p)
+{
+	kn_self_lock();
+	if (!p->ended)
+		collect(p);
+	kn_self_unlock();
+}
+
+static int
+has_ended(kin_process *p, kin_time deadline)
+{
+	struct pollfd end = { .fd = p->pidfd, .events = POLLIN };
+
+	return kn_os_poll(&end, 1, deadline);
+}
+
+/* ---- the list ---- */
+
+static void
+list(kin_process *p)
+{
+	kn_self_lock();
+	p->next = children;
+	children = p;
+	kn_self_unlock();
+}
+
+static void
+unlist_locked(kin_process *p)
+{
+	kin_process **at;
+
+	for (at = &children; *at != NULL; at = &(*at)->next)
+		if (*at == p) {
+			*at = p->next;
+			return;
+		}
+}
+
+static void
+unlist(kin_process *p)
+{
+	kn_self_lock();
+	unlist_locked(p);
+	kn_self_unlock();
+}
+
+/* Collect those that were closed while they ran and have ended since. */
+static void
+collect_left(void)
+{
+	kin_process *p, *next;
+
+	kn_self_lock();
+	for (p = children; p != NULL; p = next) {
+		next = p->next;
+		if (!p->left || has_ended(p, KIN_NOWAIT) <= 0)
+			continue;
+		collect(p);
+		unlist_locked(p);
+		let_go(p);
+		free(p);
+	}
+	kn_self_unlock();
+}
+
+/* ---- public ---- */
+
+static int
+check_start(const struct kin_process_opts *opts, const void *bytes, size_t len)
+{
+	int threads;
+
+	if ((opts->flags & ~KIN_PROCESS_THREADS) != 0)
+		return kn_fail(-EINVAL, "process: flags %#x", opts->flags);
+	if (bytes == NULL && len != 0)
+		return kn_fail(-EINVAL, "process: %zu bytes at no address",
+			       len);
+	if (opts->flags & KIN_PROCESS_THREADS)
+		return 0;
+	threads = kn_os_threads();
+	if (threads > 1)
+		return kn_fail(-EBUSY, "%d other threads run here, and what "
+			       "they hold would stay held in a fork's child; "
+			       "see KIN_PROCESS_THREADS", threads - 1);
+	return 0;
+}
+
+static kin_process *
+handle_of(kin_entry_fn *fn, const char *name)
+{
+	kin_process *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->pidfd = p->lifeline = -1;
+	p->generation = kn_self_generation();
+	if (name == NULL)
+		name = kn_entry_name(fn);
+	snprintf(p->name, sizeof(p->name), "%s", name != NULL ? name : "kin");
+	return p;
+}
+
+static int
+map_slip(kin_process *p)
+{
+	void *slip;
+	int r;
+
+	r = kn_os_map(-1, KN_PAGE, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, &slip);
+	if (r < 0)
+		return kn_fail(r, "process '%s': a page", p->name);
+	p->slip = slip;
+	return 0;
+}
+
+int
+kin_process_start(kin_process **ret_p, kin_entry_fn *fn, const void *bytes,
+		  size_t len, const struct kin_process_opts *user)
+{
+	struct kin_process_opts opts;
+	kin_process *p;
+	void *copy = NULL;
+	int r;
+
+	kn_assert(ret_p != NULL);
+	kn_assert(fn != NULL);
+	r = kn_opts_copy(&opts, sizeof(opts), user);
+	if (r == 0)
+		r = check_start(&opts, bytes, len);
+	if (r < 0)
+		return r;
+	collect_left();
+	p = handle_of(fn, opts.name);
+	if (p == NULL)
+		return kn_fail(-ENOMEM, "process handle");
+	/* A fork copies all memory but the shared, and that may be there. */
+	copy = len != 0 ? malloc(len) : NULL;
+	if (len != 0 && copy == NULL) {
+		r = kn_fail(-ENOMEM, "process: a copy of %zu bytes", len);
+		goto out;
+	}
+	if (len != 0)
+		memcpy(copy, bytes, len);
+	r = map_slip(p);
+	if (r < 0)
+		goto out;
+	list(p);		/* before the fork: siblings born meanwhile
+				   must know our lifeline */
+	r = kn_start_fork(p, fn, copy, len, opts.flags & KIN_PROCESS_THREADS);
+	if (r < 0) {
+		unlist(p);
+		goto out;
+	}
+	*ret_p = p;
+	p = NULL;
+out:
+	free(copy);
+	if (p != NULL) {
+		let_go(p);
+		free(p);
+	}
+	return r;
+}
+
+int
+kin_process_join(kin_process *p, struct kin_status *ret_status,
+		 kin_time deadline)
+{
+	int r;
+
+	kn_assert(p != NULL);
+	if (foreign(p))
+		return kn_fail(-ESTALE, "process '%s' was started by another",
+			       p->name);
+	r = has_ended(p, deadline);
+	if (r < 0)
+		return kn_fail(r, "waiting for process '%s'", p->name);
+	if (r == 0)
+		return kn_fail(-ETIMEDOUT, "process '%s' (%d) ran until the "
+			       "deadline", p->name, (int)p->pid);
+	collect_once(p);
+	if (ret_status != NULL)
+		*ret_status = p->status;
+	return 0;
+}
+
+int
+kin_process_signal(kin_process *p, int signal)
+{
+	int r;
+
+	kn_assert(p != NULL);
+	if (foreign(p))
+		return kn_fail(-ESTALE, "process '%s' was started by another",
+			       p->name);
+	r = kn_os_signal(p->pidfd, signal);
+	return r < 0 ? kn_fail(r, "signal %d to process '%s'", signal, p->name)
+		     : 0;
+}
+
+pid_t
+kin_process_pid(const kin_process *p)
+{
+	kn_assert(p != NULL);
+	return p->pid;
+}
+
+int
+kin_process_fd(const kin_process *p)
+{
+	kn_assert(p != NULL);
+	return p->pidfd;
+}
+
+const char *
+kin_process_name(const kin_process *p)
+{
+	kn_assert(p != NULL);
+	return p->name;
+}
+
+void
+kin_process_close(kin_process *p)
+{
+	int saved = errno;
+
+	if (p == NULL)
+		return;
+	if (foreign(p)) {
+		let_go(p);
+		free(p);
+	} else {
+		kn_self_lock();
+		p->left = true;
+		if (p->ended) {
+			unlist_locked(p);
+			let_go(p);
+			free(p);
+		}
+		kn_self_unlock();
+		collect_left();
+	}
+	errno = saved;
+}
+
+/* "SIGKILL"; or "signal 40", where it has no name or libc does not know. */
+static void
+name_signal(char *buf, size_t cap, int signal)
+{
+	const char *name = NULL;
+
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
+	name = sigabbrev_np(signal);
+#endif
+	if (name != NULL)
+		snprintf(buf, cap, "SIG%s", name);
+	else
+		snprintf(buf, cap, "signal %d", signal);
+}
+
+const char *
+kin_status_words(const struct kin_status *status, char *buf, size_t cap)
+{
+	char name[32];
+
+	kn_assert(status != NULL);
+	switch (status->how) {
+	case KIN_EXITED:
+		snprintf(buf, cap, "exited with %d", status->code);
+		break;
+	case KIN_SIGNALLED:
+		name_signal(name, sizeof(name), status->signal);
+		snprintf(buf, cap, "killed by %s%s", name,
+			 status->core ? ", core dumped" : "");
+		break;
+	default:
+		snprintf(buf, cap, "ended; its status was taken by others");
+	}
+	return buf;
+}
