@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * queue_facts.c - what there is to know of a queue, for those who look
+ *
+ * Nothing here is mapped and nothing is believed: what is told is worked out
+ * from private copies.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "lib/kinds.h"
+#include "lib/queue.h"
+#include "shm/os.h"
+#include "shm/peer.h"
+#include "shm/wait.h"
+
+#define TRIES		100		/* to see a busy ring stand still */
+
+/* A queue, as it was copied. */
+struct look {
+	int fd;
+	uint64_t device, inode;
+	struct kn_queue_geometry geo;
+	struct kn_ring_shared ring;
+	bool still;			/* the ring is of one moment */
+	kn_word deaths;
+	struct kn_slot slots[KN_SLOTS_MAX];
+};
+
+/* So much from that offset of the body: all of it, or false. */
+static bool
+copy(int fd, uint64_t offset, void *buf, size_t len)
+{
+	return kn_os_read_at(fd, buf, len, KN_PAGE + offset) == (ssize_t)len;
+}
+
+/*
+ * The positions only grow.  If they are the same in two copies, both stood
+ * still from the end of the first to the begin of the second, and the tallies
+ * of the first are those of that time.
+ */
+static bool
+copy_ring(struct look *look)
+{
+	struct kn_ring_shared *first = &look->ring, second;
+	int tries;
+
+	for (tries = 0; tries < TRIES && !look->still; tries++) {
+		if (!copy(look->fd, look->geo.ring, first, sizeof(*first)) ||
+		    !copy(look->fd, look->geo.ring, &second, sizeof(second)))
+			return false;
+		look->still = first->put.commit.v >> 1 ==
+			      second.put.commit.v >> 1 &&
+			      first->get.commit.v >> 1 ==
+			      second.get.commit.v >> 1;
+	}
+	return true;
+}
+
+static bool
+copy_all(struct look *look, const struct kn_header *header)
+{
+	struct stat st;
+
+	if (kn_os_stat(look->fd, &st) < 0 ||
+	    header->body_bytes < sizeof(look->geo) ||
+	    !copy(look->fd, 0, &look->geo, sizeof(look->geo)) ||
+	    kn_queue_check(&look->geo, header->body_bytes) < 0)
+		return false;
+	look->device = st.st_dev;
+	look->inode = st.st_ino;
+	return copy_ring(look) &&
+	       copy(look->fd, look->geo.roster +
+		    offsetof(struct kn_roster, deaths), &look->deaths,
+		    sizeof(look->deaths)) &&
+	       copy(look->fd, look->geo.roster + sizeof(struct kn_roster),
+		    look->slots, look->geo.members * sizeof(look->slots[0]));
+}
+
+/* ---- members ---- */
+
+/* As the registry has it: doubt about a free life byte is life. */
+static const char *
+life_of(const struct look *look, uint32_t slot)
+{
+	const struct kn_slot *s = &look->slots[slot];
+	struct kn_peer peer = { s->pid.v, s->start.v, s->pid_namespace.v };
+	int r;
+
+	r = kn_registry_alive(look->fd, KN_PAGE + look->geo.roster, slot);
+	if (r > 0)
+		return "alive";
+	if (r < 0)
+		return "alive or dead";
+	return kn_peer_may_map(&peer, look->device, look->inode)
+	       ? "alive, though its life page is gone" : "dead";
+}
+
+static void
+members(const struct look *look, struct kn_listener *to)
+{
+	uint32_t i, active = 0;
+
+	for (i = 0; i < look->geo.members; i++)
+		active += look->slots[i].state.v & KN_SLOT_ACTIVE;
+	kn_say(to, "members", "%u of at most %" PRIu64 ", deaths so far %u",
+	       active, look->geo.members, look->deaths.v);
+	for (i = 0; i < look->geo.members && to->r == 0; i++)
+		if (look->slots[i].state.v & KN_SLOT_ACTIVE)
+			kn_say(to, "member", "slot %u, pid %u, %s", i,
+			       look->slots[i].pid.v, life_of(look, i));
+}
+
+/* ---- words ---- */
+
+static void
+latch(const struct look *look, const char *key, uint32_t v,
+      struct kn_listener *to)
+{
+	const char *waited = v & KN_LATCH_WAITER ? ", waited for" : "";
+	uint32_t stamp = v & KN_STAMP_MASK;
+	uint32_t slot = kn_stamp_slot(stamp);
+	uint32_t state;
+
+	if (stamp == 0) {
+		kn_say(to, key, "free%s", waited);
+		return;
+	}
+	if ((v & ~(KN_LATCH_WAITER | KN_STAMP_MASK)) != 0 ||
+	    !(stamp & KN_STAMP) || slot >= look->geo.members) {
+		kn_say(to, key, "%#x, which is nobody", v);
+		kn_say(to, KN_TROUBLE, "the %s holds %#x, which is nobody",
+		       key, v);
+		return;
+	}
+	state = look->slots[slot].state.v;
+	if (!(state & KN_SLOT_ACTIVE) || kn_stamp_of(state, slot) != stamp)
+		kn_say(to, key, "held by slot %u, which is another's by now%s",
+		       slot, waited);
+	else
+		kn_say(to, key, "held by slot %u, pid %u, %s%s", slot,
+		       look->slots[slot].pid.v, life_of(look, slot), waited);
+}
+
+/*
+ * How full it is.  A record takes a unit at least, so there are no more
+ * messages than units, and some where there is a unit.
+ */
+static void
+contents(struct look *look, struct kn_listener *to)
+{
+	struct kn_ring ring = {
+		.shared = &look->ring,
+		.units = (uint32_t)look->geo.units,
+	};
+	uint32_t head = kn_position(look->ring.get.commit.v);
+	uint32_t tail = kn_position(look->ring.put.commit.v);
+	uint32_t used = (tail - head) & KN_POSITION;
+	int64_t messages = kn_ring_len(&ring);
+
+	if (!look->still) {
+		kn_say(to, "messages", "too busy to count");
+	} else if (messages < 0 || used > ring.units || messages > used ||
+		   (messages == 0) != (used == 0)) {
+		kn_say(to, "messages", "unknown");
+		kn_say(to, KN_TROUBLE, "queue: its positions and counts "
+		       "contradict each other");
+	} else {
+		kn_say(to, "messages", "%" PRId64 " (%" PRIu64 " bytes of %"
+		       PRIu64 ")", messages, (uint64_t)used * KN_UNIT,
+		       look->geo.units * KN_UNIT);
+	}
+	kn_say(to, "head", "unit %u, position %u", head & (ring.units - 1),
+	       head);
+	kn_say(to, "tail", "unit %u, position %u", tail & (ring.units - 1),
+	       tail);
+}
+
+static const char *
+sleepers(const struct kn_ring_shared *ring)
+{
+	bool getters = ring->put.commit.v & KN_WAITER;
+	bool putters = ring->get.commit.v & KN_WAITER;
+
+	return getters && putters ? "getters and putters" :
+	       getters ? "getters" : putters ? "putters" : "nobody";
+}
+
+static void
+settings(const struct kn_queue_geometry *geo, struct kn_listener *to)
+{
+	kn_say(to, "limit", "%u bytes a message",
+	       kn_ring_limit((uint32_t)geo->units));
+	if (geo->spin_ns > 0)
+		kn_say(to, "spin", "%" PRId64 " ns", geo->spin_ns);
+	else
+		kn_say(to, "spin", "%s", geo->spin_ns == 0 ?
+		       "as long as a wake-up costs" : "never");
+}
+
+void
+kn_queue_facts(int fd, const struct kn_header *header, struct kn_listener *to)
+{
+	struct look *look = calloc(1, sizeof(*look));
+
+	if (look == NULL) {
+		to->r = -ENOMEM;
+		return;
+	}
+	look->fd = fd;
+	if (!copy_all(look, header)) {
+		kn_say(to, KN_TROUBLE, "queue: its layout contradicts itself");
+		goto out;
+	}
+	contents(look, to);
+	kn_say(to, "state", "%s",
+	       look->ring.put.shut.v != 0 ? "shut down" : "open");
+	kn_say(to, "asleep", "%s", sleepers(&look->ring));
+	latch(look, "put latch", look->ring.put.latch.v, to);
+	latch(look, "get latch", look->ring.get.latch.v, to);
+	settings(&look->geo, to);
+	members(look, to);
+out:
+	free(look);
+}
