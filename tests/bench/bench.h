@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench.h - what the benchmark measures, and what came of it
+ *
+ * A row is the same work done twice: by kin, and bare, by the least code that
+ * does it without kin's promises.  The two are run in turns, and what counts
+ * is the ratio of neighbours: a machine that is slow for a while is slow for
+ * both.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define BENCH_RUNS_MAX	99
+
+/* One run of so many seconds; its figure in *ret.  0, or -errno. */
+typedef int bench_fn(double seconds, double *ret);
+
+struct bench_row {
+	const char *name;
+	const char *unit;
+	const char *peer;		/* what bare is */
+	bench_fn *kin, *bare;		/* either may be NULL */
+	double aim;			/* of kin / bare; 0 = none */
+	bool more;			/* is better: the aim is the least */
+	bool once;
+	int cpus;			/* that it needs */
+};
+
+extern const struct bench_row bench_pair, bench_cas;
+extern const struct bench_row bench_trip_one, bench_trip_late, bench_trip_two;
+extern const struct bench_row bench_stream, bench_pipe;
+extern const struct bench_row bench_idle;
+
+struct bench_result {
+	const struct bench_row *row;
+	bool skipped;
+	int runs;
+	double kin[BENCH_RUNS_MAX], bare[BENCH_RUNS_MAX];
+	double ratio[BENCH_RUNS_MAX];	/* of neighbours */
+};
+
+struct bench_spread {
+	double min, median, max;
+};
+
+struct bench_spread bench_spread_of(const double *figures, int n);
+bool bench_has_ratio(const struct bench_row *row);
+
+void bench_print_head(void);
+void bench_print(const struct bench_result *result);
+int bench_write_json(const char *path, const struct bench_result *results,
+		     size_t n, double seconds);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kill_ground.c - scenes of segments and of the registry
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/kill_ops.h"
+
+#define BYTES	8192
+
+/* ---- segments ---- */
+
+void
+set_nothing(struct scene *s)
+{
+	(void)s;
+}
+
+void
+act_create_anonymous(struct scene *s)
+{
+	if (kin_segment_create(&s->seg, KIN_OPTS(kin_segment_opts,
+						 .bytes = BYTES)) < 0)
+		abort();
+}
+
+void
+act_create_named(struct scene *s)
+{
+	if (kin_segment_create(&s->seg, KIN_OPTS(kin_segment_opts,
+						 .bytes = BYTES,
+						 .name = "victim's")) < 0)
+		abort();
+}
+
+/* No name but ours can be there, and no file without a name is seen. */
+static const char *
+check_no_names(void)
+{
+	const char *dir = getenv("KIN_DIR");
+
+	return rmdir(dir) == 0 || errno == ENOENT ? NULL : "a name is left";
+}
+
+const char *
+check_created_anonymous(struct scene *s)
+{
+	(void)s;
+	return check_no_names();
+}
+
+/* Whole, or nothing; and if nothing, the name is free. */
+const char *
+check_created_named(struct scene *s)
+{
+	int r = kin_segment_open(&s->seg, "victim's");
+
+	if (r == -ENOENT) {
+		if (s->shared->acted)
+			return "a created segment is not there";
+		act_create_named(s);
+	} else if (r < 0) {
+		return "there is a name, and no segment behind it";
+	}
+	if (kin_segment_bytes(s->seg) != BYTES)
+		return "a segment is there, but not whole";
+	if (kin_segment_unlink("victim's") < 0)
+		return "the name can't be removed";
+	return check_no_names();
+}
+
+void
+set_segment(struct scene *s)
+{
+	act_create_anonymous(s);
+	memset(kin_segment_data(s->seg), 'd', BYTES);
+}
+
+void
+act_attach(struct scene *s)
+{
+	kin_segment *mine;
+
+	if (kin_segment_attach(&mine, kin_segment_fd(s->seg)) < 0)
+		abort();
+	kin_segment_close(mine);
+}
+
+const char *
+check_attached(struct scene *s)
+{
+	const char *data;
+	kin_segment *again;
+	const char *wrong = NULL;
+
+	if (kin_segment_attach(&again, kin_segment_fd(s->seg)) < 0)
+		return "it can't be attached any more";
+	data = kin_segment_data(again);
+	if (data[0] != 'd' || memcmp(data, data + 1, BYTES - 1) != 0)
+		wrong = "its contents are not what they were";
+	kin_segment_close(again);
+	return wrong;
+}
+
+/* ---- the registry ---- */
+
+static int
+active(const struct scene *s)
+{
+	struct kn_registry *reg = &s->q->registry;
+	uint32_t i;
+	int n = 0;
+
+	for (i = 0; i < reg->slots; i++)
+		n += kn_load(&reg->roster->slots[i].state) & KN_SLOT_ACTIVE;
+	return n;
+}
+
+/* A member that has died and whom nobody has missed yet. */
+static void
+add_dead(struct scene *s)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (join_queue(s->q) < 0)
+			abort();
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+void
+set_dead_member(struct scene *s)
+{
+	set_queue(s);
+	add_dead(s);
+	if (active(s) != 2)
+		abort();
+}
+
+/* All places taken: by us, and by one who is dead. */
+void
+set_crowd(struct scene *s)
+{
+	if (kin_queue_create(&s->q, KIN_OPTS(kin_queue_opts, .bytes = 256,
+					     .members = 2,
+					     .spin_ns = KIN_SPIN_NEVER)) < 0)
+		abort();
+	add_dead(s);
+	if (active(s) != 2)
+		abort();
+}
+
+void
+act_join(struct scene *s)
+{
+	if (join_queue(s->q) < 0)
+		abort();
+}
+
+void
+act_leave(struct scene *s)
+{
+	kn_registry_leave(&s->q->registry);
+}
+
+void
+act_reap(struct scene *s)
+{
+	kn_registry_sweep(&s->q->registry, KN_SLOTS_MAX);
+}
+
+void
+act_queue_attach(struct scene *s)
+{
+	kin_queue *mine;
+
+	if (kin_queue_attach(&mine, kin_queue_fd(s->q)) < 0)
+		abort();
+	kin_queue_close(mine);
+}
+
+/* The dead are found, nobody living is taken for dead, places come back. */
+const char *
+check_registry(struct scene *s)
+{
+	uint32_t slots = s->q->registry.slots, i;
+	kin_queue *again[8];
+	const char *wrong = NULL;
+
+	kn_registry_sweep(&s->q->registry, slots);
+	if (active(s) != 1)
+		return "the dead were not reaped, or the living were";
+	if (!(kn_load(&s->q->registry.roster->slots[s->q->registry.slot].state)
+	      & KN_SLOT_ACTIVE))
+		return "the survivor was reaped";
+	for (i = 0; i + 1 < slots && wrong == NULL; i++)
+		if (kin_queue_attach(&again[i], kin_queue_fd(s->q)) < 0)
+			wrong = "a place is lost";
+	while (i > 0)
+		kin_queue_close(again[--i]);
+	if (wrong == NULL && active(s) != 1)
+		wrong = "a place was not given back";
+	return wrong != NULL ? wrong : check_usable(s);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kit.c - what every test has
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/kit.h"
+
+static char names[64];
+static int descriptors, mappings;
+
+/* A call that always fails, and whose sentence we know. */
+void
+kit_forget(void)
+{
+	(void)kin_segment_unlink("/");
+}
+
+bool
+kit_forgotten(void)
+{
+	static char mark[128];
+	char now[256];
+
+	snprintf(now, sizeof(now), "%s", kin_errmsg());
+	if (mark[0] == '\0') {
+		kit_forget();
+		snprintf(mark, sizeof(mark), "%s", kin_errmsg());
+	}
+	return strcmp(now, mark) == 0;
+}
+
+static int
+count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static int
+count_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[4096];
+	int n = 0;
+
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(line, sizeof(line), maps) != NULL)
+		n += strstr(line, "/memfd:") != NULL ||
+		     strstr(line, "/dev/shm/") != NULL ||
+		     strstr(line, "/dev/zero") != NULL;
+	fclose(maps);
+	return n;
+}
+
+static void
+before(void)
+{
+	/* A child of a child that escapes is ours to find. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	snprintf(names, sizeof(names), "/dev/shm/kin-test-%d", (int)getpid());
+	setenv("KIN_DIR", names, 1);
+	descriptors = count_descriptors();
+	mappings = count_mappings();
+}
+
+static void
+after(void)
+{
+	pid_t child = waitpid(-1, NULL, WNOHANG);
+
+	ck_assert_msg(child == -1 && errno == ECHILD,
+		      "a child is left: %d", (int)child);
+	ck_assert_msg(rmdir(names) == 0 || errno == ENOENT,
+		      "names are left in %s: %s", names, strerror(errno));
+	ck_assert_msg(count_descriptors() == descriptors,
+		      "%d descriptors before, %d after", descriptors,
+		      count_descriptors());
+	ck_assert_msg(count_mappings() == mappings,
+		      "%d mappings before, %d after", mappings,
+		      count_mappings());
+}
+
+TCase *
+kit_case(Suite *suite, const char *name)
+{
+	TCase *tc = tcase_create(name);
+
+	tcase_add_checked_fixture(tc, before, after);
+	tcase_set_timeout(tc, 120);
+	suite_add_tcase(suite, tc);
+	return tc;
+}
+
+int
+kit_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
+
+pid_t
+kit_fork(void)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	return pid;
+}
+
+static int
+wait_for(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		ck_assert_int_eq(errno, EINTR);
+	return status;
+}
+
+void
+kit_kill(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	(void)wait_for(pid);
+}
+
+void
+kit_reap(pid_t pid, int code)
+{
+	int status = wait_for(pid);
+
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == code,
+		      "child ended with %s %d, not with %d",
+		      WIFEXITED(status) ? "code" : "signal",
+		      WIFEXITED(status) ? WEXITSTATUS(status)
+					: WTERMSIG(status), code);
+}
+
+const char *
+kit_names(void)
+{
+	return names;
+}
