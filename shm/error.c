@@ -12,7 +12,7 @@
 
 #include "shm/error.h"
 
-static __thread char sentence[256];
+static __thread struct kn_sentence own;
 
 int
 kn_fail(int r, const char *format, ...)
@@ -21,16 +21,28 @@ kn_fail(int r, const char *format, ...)
 	int saved = errno;
 
 	va_start(args, format);
-	vsnprintf(sentence, sizeof(sentence), format, args);
+	vsnprintf(own.text, sizeof(own.text), format, args);
 	va_end(args);
 	errno = saved;
 	return r;
 }
 
+void
+kn_sentence_save(struct kn_sentence *ret)
+{
+	*ret = own;
+}
+
+void
+kn_sentence_restore(const struct kn_sentence *sentence)
+{
+	own = *sentence;
+}
+
 const char *
 kin_errmsg(void)
 {
-	return sentence;
+	return own.text;
 }
 
 /* Our words where libc's would mislead: its E2BIG is an argument list. */
@@ -100,9 +112,10 @@ kin_strerror(int r)
 int
 kin_perror(const char *what, int r)
 {
+	bool told = own.text[0] != '\0';
+
 	fprintf(stderr, "%s: %s%s%s%s\n", what, kin_strerror(r),
-		sentence[0] != '\0' ? " (" : "", sentence,
-		sentence[0] != '\0' ? ")" : "");
+		told ? " (" : "", own.text, told ? ")" : "");
 	return 1;
 }
 

@@ -17,6 +17,14 @@
 int kn_fail(int r, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 
+/* For a call that works though something in it failed: its caller's sentence
+ * stays as it was. */
+struct kn_sentence {
+	char text[256];
+};
+void kn_sentence_save(struct kn_sentence *ret);
+void kn_sentence_restore(const struct kn_sentence *sentence);
+
 /* A programmer's bug that can be seen: says so and aborts, in release too. */
 #define kn_assert(cond)							\
 	((cond) ? (void)0 : kn_bug(#cond, __func__))

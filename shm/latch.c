@@ -87,20 +87,21 @@ take(kn_word *w, struct kn_party *me, kin_time deadline)
 		if (owner(v) == 0) {
 			if (kn_cas_acquire(w, &v, me->stamp | v | woken))
 				return 0;
-			continue;
+			if (!over || now < grace_end)
+				continue;
 		}
 		if (over && now < grace_end) {
 			kn_os_yield();
 			continue;
 		}
-		if (over || now >= slice_end) {
+		if (owner(v) != 0 && (over || now >= slice_end)) {
 			r = ask(me, v);
 			if (r < 0)
 				break;
 			if (r > 0 && kn_cas_acquire(w, &v, me->stamp | woken |
 						    (v & KN_LATCH_WAITER)))
 				return KN_INHERITED;
-			if (r > 0)
+			if (r > 0 && !over)
 				continue;
 			if (slice_ns < kn_latch_slices.last_ns)
 				slice_ns *= 2;

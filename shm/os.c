@@ -25,6 +25,8 @@
 void __tsan_release(void *);
 #endif
 
+#define RESERVE_STEP	(16ull << 20)
+
 kn_os_hook_fn *kn_os_hook;
 
 #define RING_THE_BELL(call)						\
@@ -143,15 +145,20 @@ int
 kn_os_reserve(int fd, uint64_t bytes)
 {
 	struct rlimit limit;
+	uint64_t at, step;
 
 	RING_THE_BELL("fallocate");
 	/* The kernel would not only say no, but kill us by SIGXFSZ. */
 	if (bytes > INT64_MAX || (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
 				  bytes > limit.rlim_cur))
 		return -EFBIG;
-	while (fallocate(fd, 0, 0, (off_t)bytes) < 0)
-		if (errno != EINTR)
-			return -errno;
+	/* In steps: some kernels undo an allocation for any signal. */
+	for (at = 0; at < bytes; at += step) {
+		step = bytes - at < RESERVE_STEP ? bytes - at : RESERVE_STEP;
+		while (fallocate(fd, 0, (off_t)at, (off_t)step) < 0)
+			if (errno != EINTR)
+				return -errno;
+	}
 	return 0;
 }
 
@@ -478,6 +485,15 @@ kn_os_wait(int pidfd, siginfo_t *ret, int options)
 		r = waitid((idtype_t)P_PIDFD, (id_t)pidfd, ret, options);
 	while (r < 0 && errno == EINTR);
 	return result(r);
+}
+
+void
+kn_os_reap(pid_t pid)
+{
+	siginfo_t info;
+
+	while (waitid(P_PID, (id_t)pid, &info, WEXITED) < 0 && errno == EINTR)
+		;
 }
 
 int

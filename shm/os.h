@@ -81,6 +81,7 @@ int kn_os_futex_clear_wake(kn_word *w, int bits, int n);
 pid_t kn_os_fork(void);
 int kn_os_pidfd(pid_t pid);
 int kn_os_wait(int pidfd, siginfo_t *ret, int options);
+void kn_os_reap(pid_t pid);		/* wait for its end, which is near */
 int kn_os_signal(int pidfd, int signal);
 int kn_os_poll(struct pollfd *fds, unsigned n, kin_time until);
 int kn_os_kill_on_hangup(int fd);	/* SIGKILL to us at the pipe's end */

@@ -61,10 +61,11 @@ kn_peer_may_map(const struct kn_peer *peer, uint64_t device, uint64_t inode)
 	if (peer->pid_namespace == 0 ||
 	    peer->pid_namespace != self.pid_namespace)
 		return false;
-	if (start_of((pid_t)peer->pid, &start) < 0 || start != peer->start)
+	r = start_of((pid_t)peer->pid, &start);
+	if (r == -ESRCH || (r == 0 && start != peer->start))
 		return false;
 
-	/* It lives.  If its maps cannot be read, it may well. */
+	/* It lives, as far as we see.  What cannot be read is doubt. */
 	r = kn_maps_open(&maps, (pid_t)peer->pid);
 	if (r < 0)
 		return r != -ENOENT && r != -ESRCH;

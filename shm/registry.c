@@ -17,6 +17,7 @@
 #define REAP_BYTES	(1ull << 61)
 
 #define JOIN_SWEEP	8u		/* slots a newcomer looks at */
+#define JOIN_TRIES	8
 
 static uint64_t
 slot_offset(uint64_t at, uint32_t slot)
@@ -28,6 +29,24 @@ static uint32_t
 freed(uint32_t state)
 {
 	return ((state >> 1) + 1) << 1;
+}
+
+static bool
+has_file(const struct kn_registry *reg)
+{
+	return kn_os_is_file(reg->fd, reg->device, reg->inode);
+}
+
+/* A description of our own of that file. */
+static int
+reopen(const struct kn_registry *reg)
+{
+	int fd = kn_os_reopen(reg->fd, O_RDWR);
+
+	if (fd < 0 || kn_os_is_file(fd, reg->device, reg->inode))
+		return fd;
+	kn_os_close(fd);
+	return -EBADF;
 }
 
 int
@@ -47,6 +66,9 @@ slot_dead(const struct kn_registry *reg, uint32_t slot)
 	const struct kn_slot *s = &reg->roster->slots[slot];
 	struct kn_peer peer;
 
+	/* Another file under our number would say of each byte that it is free. */
+	if (!has_file(reg))
+		return false;
 	if (kn_registry_alive(reg->fd, reg->at, slot) != 0)
 		return false;
 	peer.pid = kn_load(&s->pid);
@@ -69,7 +91,7 @@ stamp_dead(struct kn_party *party, uint32_t stamp)
 	state = kn_load(&reg->roster->slots[slot].state);
 	if (!(state & KN_SLOT_ACTIVE) || kn_stamp_of(state, slot) != stamp)
 		return 1;
-	if (!kn_os_is_file(reg->fd, reg->device, reg->inode))
+	if (!has_file(reg))
 		return -EBADF;
 	return slot_dead(reg, slot);
 }
@@ -109,7 +131,7 @@ lock_life(const struct kn_registry *reg, uint32_t slot, void **ret_life)
 	void *life = NULL;
 	int fd, r;
 
-	r = fd = kn_os_reopen(reg->fd, O_RDWR);
+	r = fd = reopen(reg);
 	if (r < 0)
 		return r;
 	r = kn_os_lock_byte(fd, LIFE_BYTES + slot_offset(reg->at, slot));
@@ -141,12 +163,12 @@ enter(struct kn_slot *s, uint32_t state)
 	kn_store(&s->state, state | KN_SLOT_ACTIVE);
 }
 
-/* 1: joined; 0: there was no free slot. */
+/* 1: joined; 0: no slot was free; -EAGAIN: one is about to be. */
 static int
 join_free(struct kn_registry *reg)
 {
 	uint32_t i;
-	int r;
+	int r, none = 0;
 
 	for (i = 0; i < reg->slots; i++) {
 		struct kn_slot *s = &reg->roster->slots[i];
@@ -155,8 +177,10 @@ join_free(struct kn_registry *reg)
 		if (state & KN_SLOT_ACTIVE)
 			continue;
 		r = lock_life(reg, i, &reg->life);
-		if (r == -EAGAIN)
+		if (r == -EAGAIN) {	/* its owner is joining, or leaving */
+			none = r;
 			continue;
+		}
 		if (r < 0)
 			return r;
 		state = kn_load(&s->state);
@@ -169,30 +193,34 @@ join_free(struct kn_registry *reg)
 		reg->party.stamp = kn_stamp_of(state, i);
 		return 1;
 	}
-	return 0;
+	return none;
 }
+
+static void sweep(struct kn_registry *reg, uint32_t n);
 
 static int
 join(struct kn_registry *reg)
 {
-	int r;
+	int tries, r = 0;
 
-	if (!kn_os_is_file(reg->fd, reg->device, reg->inode))
+	if (!has_file(reg))
 		return kn_fail(-EBADF, "the shared thing's descriptor %d was "
 			       "closed", reg->fd);
-	kn_registry_sweep(reg, JOIN_SWEEP);
-	r = join_free(reg);
-	if (r == 0) {
-		kn_registry_sweep(reg, reg->slots);
+	sweep(reg, JOIN_SWEEP);
+	for (tries = 0; tries < JOIN_TRIES && r != 1; tries++) {
 		r = join_free(reg);
+		if (r == 0)
+			sweep(reg, reg->slots);
+		else if (r == -EAGAIN)
+			kn_os_yield();
+		else
+			break;
 	}
-	if (r == 0)
+	if (r == 0 || r == -EAGAIN)
 		return kn_fail(-ENOSPC, "all %u members live", reg->slots);
 	if (r == -ENOENT)
 		return kn_fail(r, "there is no /proc here");
-	if (r < 0)
-		return kn_fail(r, "taking a member's slot");
-	return 0;
+	return r < 0 ? kn_fail(r, "taking a member's slot") : 0;
 }
 
 /* What the parent had, the child has not: its page is gone, its slot not ours. */
@@ -246,12 +274,13 @@ reap_locked(struct kn_registry *reg, uint32_t slot, uint32_t state)
 
 /*
  * Under a description of our own: one that other threads or a fork's child
- * share would let two of us in.
+ * share would let two of us in.  And under our own mutex, so that nobody forks
+ * while we have it: the child would keep the byte locked.
  */
 static void
 reap(struct kn_registry *reg, uint32_t slot, uint32_t state)
 {
-	int fd = kn_os_reopen(reg->fd, O_RDWR);
+	int fd = reopen(reg);
 
 	if (fd < 0)
 		return;
@@ -260,21 +289,49 @@ reap(struct kn_registry *reg, uint32_t slot, uint32_t state)
 	kn_os_close(fd);
 }
 
+/* The next of the active slots in rotation whose owner is dead, among n. */
+static bool
+next_dead(struct kn_registry *reg, uint32_t *n, uint32_t *ret_slot,
+	  uint32_t *ret_state)
+{
+	uint32_t seen;
+
+	for (seen = 0; *n > 0 && seen < reg->slots; seen++) {
+		uint32_t slot = __atomic_fetch_add(&reg->next, 1,
+						   __ATOMIC_RELAXED) %
+				reg->slots;
+		uint32_t state = kn_load(&reg->roster->slots[slot].state);
+
+		if (!(state & KN_SLOT_ACTIVE))
+			continue;
+		(*n)--;
+		if (slot_dead(reg, slot)) {
+			*ret_slot = slot;
+			*ret_state = state;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Under our mutex. */
+static void
+sweep(struct kn_registry *reg, uint32_t n)
+{
+	uint32_t slot, state;
+
+	while (next_dead(reg, &n, &slot, &state))
+		reap(reg, slot, state);
+}
+
 void
 kn_registry_sweep(struct kn_registry *reg, uint32_t n)
 {
-	uint32_t seen, slot;
+	uint32_t slot, state;
 
-	for (seen = 0; n > 0 && seen < reg->slots; seen++) {
-		uint32_t state;
-
-		slot = __atomic_fetch_add(&reg->next, 1, __ATOMIC_RELAXED) %
-		       reg->slots;
-		state = kn_load(&reg->roster->slots[slot].state);
-		if (!(state & KN_SLOT_ACTIVE))
-			continue;
-		n--;
-		if (slot_dead(reg, slot))
-			reap(reg, slot, state);
+	while (next_dead(reg, &n, &slot, &state)) {
+		kn_self_lock();
+		reap(reg, slot, state);
+		kn_self_unlock();
 	}
 }

@@ -142,6 +142,9 @@ map(kin_segment *seg)
 	seg->inode = st.st_ino;
 	r = kn_os_map(seg->fd, seg->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
 		      &base);
+	if (r == -EPERM)
+		return kn_fail(-EACCES, "segment '%s' is sealed against "
+			       "writing", seg->label);
 	if (r < 0)
 		return kn_fail(r, "mapping %zu bytes of segment '%s'",
 			       seg->bytes, seg->label);

@@ -13,18 +13,27 @@ static kn_word no_page;
 kn_word *kn_self_page = &no_page;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static int cancel_state;		/* of the mutex's holder, before */
 static uint32_t generation;
 
+/* Cancelled while it holds the mutex, a thread would never give it back. */
 void
 kn_self_lock(void)
 {
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	pthread_mutex_lock(&mutex);
+	cancel_state = state;
 }
 
 void
 kn_self_unlock(void)
 {
+	int state = cancel_state;
+
 	pthread_mutex_unlock(&mutex);
+	pthread_setcancelstate(state, &state);
 }
 
 static void

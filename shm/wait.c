@@ -8,6 +8,8 @@
 #include "shm/os.h"
 #include "shm/wait.h"
 
+#define SPIN_MOST_NS	1000000000	/* who spins does not look at the living */
+
 struct kn_slices kn_wait_slices = { 100000000, 1000000000 };
 
 /*
@@ -47,6 +49,8 @@ kn_spin_init(struct kn_spin *spin, int64_t asked_ns)
 
 	if (asked_ns >= 0 && kn_os_cpus() > 1)
 		most = asked_ns != 0 ? asked_ns : wake_cost();
+	if (most > SPIN_MOST_NS)
+		most = SPIN_MOST_NS;
 	/* Atomic, since a fork's child may begin with two threads at once. */
 	__atomic_store_n(&spin->most_ns, most, __ATOMIC_RELAXED);
 	__atomic_store_n(&spin->next_ns, most, __ATOMIC_RELAXED);
@@ -105,7 +109,8 @@ look(const struct kn_wait *wait, const kn_word *w, uint32_t position,
 /*
  * True if the word moved while we spun.  A spinner may hold out for more than
  * one unit: a putter that took each bit of room as it comes would fetch the
- * getters' line once for each message, and so hold both up.
+ * getters' line once for each message, and so hold both up.  But not for
+ * longer than a sleep would have cost.
  *
  * A success earns the next waiter the whole time, a failure half of what it
  * had; every 16th tries the whole time again, or one slow spell would end
@@ -117,7 +122,7 @@ spin(const struct kn_wait *wait, const kn_word *w, uint32_t position,
 {
 	struct kn_spin *s = wait->spin;
 	int64_t most = __atomic_load_n(&s->most_ns, __ATOMIC_RELAXED);
-	int64_t next, end;
+	int64_t next, end, enough;
 	uint32_t tries;
 	bool found;
 
@@ -128,9 +133,12 @@ spin(const struct kn_wait *wait, const kn_word *w, uint32_t position,
 	if (tries % 16 == 0)
 		next = most;
 	end = next < deadline - now ? now + next : deadline;
-	do
+	enough = now + wake_cost();
+	do {
 		found = look(wait, w, position, stop);
-	while (!found && kin_now().ns < end);
+		now = kin_now().ns;
+	} while (!found && now < end &&
+		 !(now >= enough && moved(w, position, stop)));
 	__atomic_store_n(&s->next_ns, found ? most : next / 2,
 			 __ATOMIC_RELAXED);
 	return found || moved(w, position, stop);
@@ -226,6 +234,12 @@ void
 kn_wait_wake(const kn_word *w)
 {
 	(void)kn_os_futex_wake(w, INT_MAX);
+}
+
+void
+kn_wait_pass(const kn_word *w)
+{
+	(void)kn_os_futex_wake(w, 1);
 }
 
 void

@@ -104,6 +104,7 @@ void kn_wait_end(kn_word *w, uint32_t position);
  * sleep: it clears the bit, and so only the holder of the word's latch may.
  */
 void kn_wait_wake(const kn_word *w);
+void kn_wait_pass(const kn_word *w);	/* one sleeper only */
 void kn_wait_stir(kn_word *w);
 
 #endif

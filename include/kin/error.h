@@ -20,6 +20,7 @@
  *   -EPROTONOSUPPORT  ours, but of another layout
  *   -EUCLEAN          shared state fails its own check
  *   -EACCES           not allowed
+ *   -EBADF            no such descriptor, or a handle's own is gone
  *   -EBUSY            in use in a way that forbids it
  *   -EDEADLK          waiting would never end
  *   -ESTALE           a handle used in a process it does not belong to
@@ -27,7 +28,9 @@
  * A programmer's bug that can be seen (a NULL handle) aborts with one line on
  * standard error, in release builds too; data never does.
  *
- * Threads  The message is the calling thread's own.
+ * Threads  The message is the calling thread's own.  A thread that is cancelled
+ *          (pthread_cancel) inside a kin call may leak what the call had taken,
+ *          and no more.
  */
 #ifndef KIN_ERROR_H
 #define KIN_ERROR_H
@@ -59,7 +62,7 @@ KIN_API const char *kin_errmsg(void);
 KIN_API const char *kin_strerror(int r);
 
 /*
- * Print "what: ETIMEDOUT: deadline passed (queue 'jobs' stayed empty)" for
+ * For a number that a kin call has just returned to this thread: print "what: ETIMEDOUT: deadline passed (queue 'jobs' stayed empty)" for
  * the negative return r on standard error, and return 1, so that main can
  * end with:  return kin_perror("jobs", r);
  */

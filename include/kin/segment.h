@@ -65,8 +65,8 @@ KIN_API KIN_MUST int kin_segment_create(kin_segment **ret_seg,
  *   -EPROTONOSUPPORT  it was made by a library with another layout
  *   -EUCLEAN          its header contradicts itself
  *   -EACCES           fd is read-only, or its memory can be truncated by
- *                     another user
- *   -ENOMEM, -EMFILE
+ *                     another user, or is sealed against writing
+ *   -EBADF, -ENOMEM, -EMFILE
  */
 KIN_API KIN_MUST int kin_segment_attach(kin_segment **ret_seg, int fd);
 
