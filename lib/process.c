@@ -46,6 +46,7 @@ in_child(void)
 		kn_os_close(p->pidfd);
 		kn_os_close(p->lifeline);
 		p->pidfd = p->lifeline = -1;
+		p->slip = NULL;		/* a child does not inherit it */
 	}
 	children = NULL;
 }

@@ -10,11 +10,15 @@
 
 #include <kin/process.h>
 
+#include "shm/word.h"
+
 /*
- * What a child tells its parent, in a page that both map: the exit status has
- * 8 bits, and an entry's value has 32.
+ * What parent and child tell each other, in a page that both map: when to
+ * begin; and the value, since the exit status has 8 bits and an entry's value
+ * has 32.
  */
 struct kn_slip {
+	kn_word go;			/* 1: the parent is ready */
 	uint32_t returned;		/* the entry did, with value */
 	int32_t value;
 };

@@ -3,19 +3,21 @@
  * start_fork.c - start a process by fork
  *
  *      parent                         child
- *        │ pipe, fork ──────────────────┐
- *        │ pidfd of the child           │ waits for a byte
- *        ├─ "go" ──────────────────────▶│ arms the lifeline
- *        │ keeps the write end          │ runs the entry
+ *        │ pipe, fork ──────────────────┐ arms its lifeline: the pipe
+ *        │ pidfd of the child           │ sleeps on a word in the slip
+ *        ├─ go ────────────────────────▶│ runs the entry
+ *        │ keeps the write end          │
  *        ▼ dies: end of the pipe ──────▶✝ SIGKILL
  *
- * The child waits for the byte so that it cannot end, and be collected by the
- * application's SIGCHLD handler, and its pid be given to another, before we
- * hold a pidfd.
+ * The child waits so that it cannot end, and be collected by the application's
+ * SIGCHLD handler, and its pid be given to another, before we hold a pidfd.
+ *
+ * Nothing is ever written to the pipe: a write signals the reader too, and so
+ * late that the reader may have armed by then.
  */
-#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
-#include <sys/wait.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/entry.h"
@@ -34,45 +36,47 @@ exit_status(int value)
 	return (value & 0xff) != 0 ? value & 0xff : value != 0;
 }
 
+/* The parent's death is the lifeline's business. */
+static void
+await_go(const kn_word *go)
+{
+	while (kn_load(go) == 0)
+		(void)kn_os_futex_wait(go, 0, kin_in_ms(1000));
+}
+
 static void __attribute__((noreturn))
-run(const kin_process *p, kin_entry_fn *fn, const void *bytes, size_t len,
+run(const char *name, struct kn_slip *slip, kin_entry_fn *fn, kin_call *call,
     int lifeline)
 {
-	kin_call call = { bytes, len };
 	pid_t self = getpid();
 	int value;
-	char go;
 
 	kn_os_close(own_lifeline);
 	own_lifeline = lifeline;
-
-	/* No byte: the parent died, or could not go on. */
-	if (kn_os_read(lifeline, &go, 1) != 1 ||
-	    kn_os_kill_on_hangup(lifeline) < 0)
+	if (kn_os_kill_on_hangup(lifeline) < 0) {
+		kill(self, SIGKILL);	/* it has not run, and never will */
 		_exit(255);
-	kn_os_name_process(p->name);
+	}
+	await_go(&slip->go);
+	kn_os_name_process(name);
 
-	value = fn(&call);
+	value = fn(call);
 	/* A fork within the entry returns from it, too: not for us to report. */
 	if (getpid() == self) {
-		p->slip->value = value;
-		p->slip->returned = 1;
+		slip->value = value;
+		__atomic_store_n(&slip->returned, 1, __ATOMIC_RELEASE);
 	}
 	fflush(NULL);
 	_exit(exit_status(value));
 }
 
-/* Let it end, and collect it; it only waits for a byte that never comes. */
+/* There is no pidfd of it: let it be killed, and collect it. */
 static void
 give_up(kin_process *p)
 {
-	siginfo_t info;
-
 	kn_os_close(p->lifeline);
 	p->lifeline = -1;
-	while (waitid(P_PID, (id_t)p->pid, &info, WEXITED) < 0 &&
-	       errno == EINTR)
-		;
+	kn_os_reap(p->pid);
 }
 
 /*
@@ -115,6 +119,8 @@ int
 kn_start_fork(kin_process *p, kin_entry_fn *fn, const void *bytes, size_t len,
 	      bool threads)
 {
+	kin_call call = { bytes, len };
+	struct kn_slip *slip = p->slip;	/* the child's handles lose it */
 	int end, r;
 
 	end = make_lifeline(p);
@@ -123,19 +129,19 @@ kn_start_fork(kin_process *p, kin_entry_fn *fn, const void *bytes, size_t len,
 	flush_streams(threads);
 	r = p->pid = kn_os_fork();
 	if (r == 0)
-		run(p, fn, bytes, len, end);
-	if (r < 0) {
-		kn_os_close(end);
-		return kn_fail(r, "process '%s': fork", p->name);
-	}
-	r = p->pidfd = kn_os_pidfd(p->pid);
-	if (r >= 0)
-		r = (int)kn_os_write(p->lifeline, "", 1);
-	/* Not earlier: a pipe that nobody reads any more is a SIGPIPE. */
+		run(p->name, slip, fn, &call, end);
 	kn_os_close(end);
+	if (r < 0)
+		return kn_fail(r, "process '%s': fork", p->name);
+
+	r = p->pidfd = kn_os_pidfd(p->pid);
 	if (r < 0) {
 		give_up(p);
 		return kn_fail(r, "process '%s': its descriptor", p->name);
 	}
+	/* From now on other children have no business with it. */
+	(void)kn_os_advise(slip, KN_PAGE, MADV_DONTFORK);
+	kn_store(&slip->go, 1);
+	(void)kn_os_futex_wake(&slip->go, 1);
 	return 0;
 }

@@ -76,7 +76,9 @@ struct kin_status {
  * Start fn, which need not be a KIN_ENTRY for a fork, with a copy of len
  * bytes; opts may be NULL.
  *
- *   -EBUSY   other threads run here: see KIN_PROCESS_THREADS
+ *   -EBUSY   other threads run here: see KIN_PROCESS_THREADS.  Said after a
+ *            tenth of a second, since a thread that was joined is seen for a
+ *            moment more
  *   -EINVAL  bytes without an address, or an unknown flag
  *   -EAGAIN  the system's limit of processes
  *   -E2BIG, -ENOMEM, -EMFILE
