@@ -455,11 +455,11 @@ int
 kin_inspect(kin_inspection **ret_all)
 {
 	kin_inspection *all;
-	char sentence[256];
+	struct kn_sentence sentence;
 	int r;
 
 	kn_assert(ret_all != NULL);
-	snprintf(sentence, sizeof(sentence), "%s", kin_errmsg());
+	kn_sentence_save(&sentence);
 	all = calloc(1, sizeof(*all));
 	r = all != NULL ? take(all) : -ENOMEM;
 	if (r < 0) {
@@ -469,7 +469,7 @@ kin_inspect(kin_inspection **ret_all)
 	}
 	mark_unread(all);
 	kn_picture_finish(all);
-	(void)kn_fail(0, "%s", sentence);
+	kn_sentence_restore(&sentence);
 	*ret_all = all;
 	return 0;
 }

@@ -85,6 +85,13 @@ is_spoilt(const kin_queue *q)
 	return __atomic_load_n(&q->spoilt, __ATOMIC_RELAXED) != 0;
 }
 
+static int
+spoilt_before(const kin_queue *q)
+{
+	return kn_fail(-EUCLEAN, "queue '%s' was found spoilt before",
+		       q->seg->label);
+}
+
 /* Joining anew, we may have been moved to other CPUs, too. */
 static int __attribute__((noinline))
 join_slow(kin_queue *q)
@@ -92,8 +99,7 @@ join_slow(kin_queue *q)
 	int r;
 
 	if (is_spoilt(q))
-		return kn_fail(-EUCLEAN, "queue '%s' was found spoilt before",
-			       q->seg->label);
+		return spoilt_before(q);
 	r = kn_registry_join(&q->registry);
 	if (r < 0)
 		return r;
@@ -263,13 +269,21 @@ put(kin_queue *q, const void *msg, uint32_t len, kin_time deadline,
 {
 	struct kn_ring_shared *shared = q->ring.shared;
 	struct kn_party *me = &q->registry.party;
-	uint32_t seen;
+	uint32_t seen, passed = ~0u;
 	int r;
 
 	for (;;) {
 		r = kn_ring_put(&q->ring, me, msg, len, &seen, deadline);
 		if (kn_likely(r != KN_RING_WAIT))
 			return r;
+		/* Woken for room that is not enough for us: it may be for
+		 * another.  Once for each head, or two of us would wake each
+		 * other for ever. */
+		if (wait->woken && seen != passed) {
+			passed = seen;
+			wait->woken = false;
+			kn_wait_pass(&shared->get.commit);
+		}
 		r = kn_wait_move(wait, &shared->get.commit, seen,
 				 &shared->put.shut, deadline);
 		if (r < 0)
@@ -365,6 +379,7 @@ int
 kin_queue_shutdown(kin_queue *q, kin_time deadline)
 {
 	struct kn_ring_shared *shared;
+	struct kn_sentence sentence;
 	struct kn_party *me;
 	int r;
 
@@ -381,12 +396,14 @@ kin_queue_shutdown(kin_queue *q, kin_time deadline)
 	kn_wait_stir(&shared->put.commit);
 	kn_latch_release(&shared->put.latch, me);
 
-	if (kn_latch_take(&shared->get.latch, me, deadline) < 0) {
+	kn_sentence_save(&sentence);
+	if (kn_latch_take(&shared->get.latch, me, KIN_NOWAIT) >= 0) {
+		kn_wait_stir(&shared->get.commit);
+		kn_latch_release(&shared->get.latch, me);
+	} else {
 		kn_wait_wake(&shared->get.commit);
-		return 0;
+		kn_sentence_restore(&sentence);
 	}
-	kn_wait_stir(&shared->get.commit);
-	kn_latch_release(&shared->get.latch, me);
 	return 0;
 }
 
@@ -398,6 +415,8 @@ kin_queue_len(kin_queue *q)
 	int64_t len;
 
 	kn_assert(q != NULL);
+	if (is_spoilt(q))
+		return spoilt_before(q);
 	len = kn_ring_len(&q->ring);
 	return len < 0 ? failed(q, (int)len, "") : (ssize_t)len;
 }

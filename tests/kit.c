@@ -72,7 +72,9 @@ before(void)
 {
 	/* A child of a child that escapes is ours to find. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	snprintf(names, sizeof(names), "/dev/shm/kin-test-%d", (int)getpid());
+	/* Not by the pid alone: that of a killed test may come again. */
+	snprintf(names, sizeof(names), "/dev/shm/kin-test-%d-%lld",
+		 (int)getpid(), (long long)kin_now().ns);
 	setenv("KIN_DIR", names, 1);
 	descriptors = count_descriptors();
 	mappings = count_mappings();

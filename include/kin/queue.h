@@ -52,7 +52,8 @@ struct kin_queue_opts {
 	int64_t spin_ns;		/* how long to spin before sleeping;
 					   0 = as long as a wake-up costs here,
 					   less where that does not pay off;
-					   KIN_SPIN_NEVER */
+					   a second at most, if you ask for
+					   more; KIN_SPIN_NEVER */
 	const char *label;		/* for people and tools */
 };
 
@@ -74,7 +75,7 @@ KIN_API KIN_MUST int kin_queue_create(kin_queue **ret_q,
  *   -EPROTONOSUPPORT  it was made by a library with another layout
  *   -EUCLEAN          its layout contradicts itself
  *   -ENOSPC           as many members as it has room for live already
- *   -EACCES, -ENOMEM, -EMFILE
+ *   -EACCES, -EBADF, -ENOMEM, -EMFILE
  */
 KIN_API KIN_MUST int kin_queue_attach(kin_queue **ret_q, int fd);
 
