@@ -161,6 +161,15 @@ kit_reap(pid_t pid, int code)
 					: WTERMSIG(status), code);
 }
 
+uint32_t
+next_random(uint32_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state;
+}
+
 const char *
 kit_names(void)
 {

@@ -11,6 +11,7 @@
 #define KIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <check.h>
@@ -37,6 +38,13 @@
 		ck_assert_msg(!kit_forgotten(), "%s: no sentence", #expr); \
 	} while (0)
 
+/* For inner loops: Check's own leave a note of each that holds. */
+#define ck_fast(expr)							\
+	do {								\
+		if (!(expr))						\
+			ck_abort_msg("%s: %s", #expr, kin_errmsg());	\
+	} while (0)
+
 void kit_forget(void);			/* puts a mark into the sentence */
 bool kit_forgotten(void);		/* it is still there */
 
@@ -53,6 +61,9 @@ int kit_run(Suite *suite);
 pid_t kit_fork(void);
 void kit_kill(pid_t pid);		/* SIGKILL, and wait for its end */
 void kit_reap(pid_t pid, int code);	/* it must exit with code */
+
+/* The same numbers from the same seed, which is not 0. */
+uint32_t next_random(uint32_t *state);
 
 /* Where this test's names live. */
 const char *kit_names(void);

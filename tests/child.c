@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * child.c - processes to start, and what is to be said of their end
+ */
+#include <unistd.h>
+
+#include "tests/child.h"
+
+kin_process *
+start(kin_entry_fn *fn, const void *bytes, size_t len)
+{
+	kin_process *p;
+
+	ck_kin_ok(kin_process_start(&p, fn, bytes, len, NULL));
+	return p;
+}
+
+struct kin_status
+finish(kin_process *p)
+{
+	struct kin_status status;
+
+	ck_kin_ok(kin_process_join(p, &status, KIT_PATIENCE));
+	kin_process_close(p);
+	return status;
+}
+
+void
+ck_exited(struct kin_status status, int code)
+{
+	char words[80];
+
+	ck_assert_msg(status.how == KIN_EXITED && status.code == code &&
+		      status.signal == 0 && status.core == 0,
+		      "%s", kin_status_words(&status, words, sizeof(words)));
+}
+
+void
+ck_killed(struct kin_status status, int signal)
+{
+	char words[80];
+
+	ck_assert_msg(status.how == KIN_SIGNALLED && status.signal == signal,
+		      "%s", kin_status_words(&status, words, sizeof(words)));
+}
+
+/* ---- entries ---- */
+
+int
+return_number(kin_call *call)
+{
+	const int *n = kin_call_bytes(call, NULL);
+
+	return *n;
+}
+KIN_ENTRY(return_number);
+
+int
+wait_to_be_killed(kin_call *call)
+{
+	while (call != NULL)
+		pause();
+	return 77;
+}
+KIN_ENTRY(wait_to_be_killed);
+
+int
+wait_for_flag(kin_call *call)
+{
+	(void)call;
+	raise_flag(1);
+	await_flag(2);
+	return 5;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * child.h - processes to start, and what is to be said of their end
+ */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include "tests/board.h"
+
+/* It works, or the test fails. */
+kin_process *start(kin_entry_fn *fn, const void *bytes, size_t len);
+
+/* Wait for its end, let go, and say how it ended. */
+struct kin_status finish(kin_process *p);
+
+void ck_exited(struct kin_status status, int code);
+void ck_killed(struct kin_status status, int signal);
+
+/* Entries. */
+int return_number(kin_call *call);	/* the int that it was given */
+int wait_to_be_killed(kin_call *call);
+int wait_for_flag(kin_call *call);	/* raises 1; 5 when there is a 2 */
+
+#endif

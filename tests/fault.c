@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fault.c - the k-th kernel call fails, and nothing is left
+ */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/fault.h"
+
+/* ---- the hook ---- */
+
+char failed_call[32];
+
+static struct {
+	pid_t pid;			/* whose calls fail; 0 = whose do not */
+	pid_t spared;			/* if pid is 0: all but this one's */
+	int left;			/* to the one that fails */
+	int number;			/* what it fails with */
+} fault;
+
+static int
+fail_kth(const char *call)
+{
+	pid_t self = getpid();
+
+	if (fault.pid != 0 ? self != fault.pid : self == fault.spared)
+		return 0;
+	if (--fault.left != 0)
+		return 0;
+	snprintf(failed_call, sizeof(failed_call), "%s", call);
+	return fault.number;
+}
+
+void
+arm(int k, int number)
+{
+	fault.pid = getpid();
+	fault.left = k;
+	fault.number = number;
+	failed_call[0] = '\0';
+	kn_os_hook = fail_kth;
+}
+
+void
+arm_others(int k, int number)
+{
+	arm(k, number);
+	fault.pid = 0;
+	fault.spared = getpid();
+}
+
+bool
+disarm(void)
+{
+	kn_os_hook = NULL;
+	return failed_call[0] != '\0';
+}
+
+/* ---- what is there ---- */
+
+static int
+entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	int n = 0;
+
+	if (dir == NULL)
+		return 0;
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* Shared ones, whatever of, and private ones of shared memory. */
+static int
+count_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[4096];
+	int n = 0;
+
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(line, sizeof(line), maps) != NULL)
+		n += strstr(line, "s 0") != NULL ||
+		     strstr(line, "/memfd:") != NULL ||
+		     strstr(line, "/dev/shm/") != NULL;
+	fclose(maps);
+	return n;
+}
+
+int
+has_child(void)
+{
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+struct state
+look(void)
+{
+	int names = entries(kit_names());
+
+	return (struct state){
+		.descriptors = entries("/proc/self/fd"),
+		.mappings = count_mappings(),
+		.names = names > 2 ? names - 2 : 0,
+		.children = has_child(),
+	};
+}
+
+void
+ck_same(const struct state *before, const char *op, int k)
+{
+	struct state now = look();
+
+	ck_assert_msg(memcmp(before, &now, sizeof(now)) == 0,
+		      "%s, call %d (%s) failed: left are %d descriptors, %d "
+		      "mappings, %d names, %d children", op, k, failed_call,
+		      now.descriptors - before->descriptors,
+		      now.mappings - before->mappings,
+		      now.names - before->names,
+		      now.children - before->children);
+}
