@@ -13,9 +13,10 @@
 struct kn_slices kn_wait_slices = { 100000000, 1000000000 };
 
 /*
- * What a wake-up costs cannot be measured without somebody to wake.  But it
- * is some fifty times an empty futex call, on a machine of its own (0.1 and
- * 5 us) as on a virtual one (0.5 and 25 us).
+ * What a wake-up of another CPU costs cannot be measured without somebody to
+ * wake, but it is 50 to 150 times an empty futex call, on machines of their
+ * own and on virtual ones.  Rather the most of it: who spins for less than the
+ * other one needs to wake sleeps too, and then both do so for ever.
  */
 static int64_t
 wake_cost(void)
@@ -36,8 +37,8 @@ wake_cost(void)
 		if (took < cost)
 			cost = took;
 	}
-	cost *= 50;
-	cost = cost < 2000 ? 2000 : cost > 50000 ? 50000 : cost;
+	cost *= 150;
+	cost = cost < 4000 ? 4000 : cost > 100000 ? 100000 : cost;
 	__atomic_store_n(&known, cost, __ATOMIC_RELAXED);
 	return cost;
 }
@@ -101,6 +102,9 @@ look(const struct kn_wait *wait, const kn_word *w, uint32_t position,
 	for (i = 0; i < 16; i++) {
 		if (far_enough(wait, w, position, stop))
 			return true;
+		/* Each look takes the line from the one we wait for. */
+		kn_pause();
+		kn_pause();
 		kn_pause();
 	}
 	return false;
@@ -113,8 +117,8 @@ look(const struct kn_wait *wait, const kn_word *w, uint32_t position,
  * longer than a sleep would have cost.
  *
  * A success earns the next waiter the whole time, a failure half of what it
- * had; every 16th tries the whole time again, or one slow spell would end
- * spinning for ever.
+ * had, down to a sixteenth of all; every 8th tries the whole time again, or
+ * one slow spell would end spinning for ever.
  */
 static bool
 spin(const struct kn_wait *wait, const kn_word *w, uint32_t position,
@@ -130,7 +134,7 @@ spin(const struct kn_wait *wait, const kn_word *w, uint32_t position,
 		return false;
 	next = __atomic_load_n(&s->next_ns, __ATOMIC_RELAXED);
 	tries = __atomic_add_fetch(&s->tries, 1, __ATOMIC_RELAXED);
-	if (tries % 16 == 0)
+	if (tries % 8 == 0)
 		next = most;
 	end = next < deadline - now ? now + next : deadline;
 	enough = now + wake_cost();
@@ -139,8 +143,9 @@ spin(const struct kn_wait *wait, const kn_word *w, uint32_t position,
 		now = kin_now().ns;
 	} while (!found && now < end &&
 		 !(now >= enough && moved(w, position, stop)));
-	__atomic_store_n(&s->next_ns, found ? most : next / 2,
-			 __ATOMIC_RELAXED);
+	if (!found)
+		next = next / 2 < most / 16 ? most / 16 : next / 2;
+	__atomic_store_n(&s->next_ns, found ? most : next, __ATOMIC_RELAXED);
 	return found || moved(w, position, stop);
 }
 
@@ -159,7 +164,7 @@ first_look(struct kn_wait *wait, const kn_word *w, uint32_t position,
 /*
  * Set the bit on the value that shows position; false if it shows another, or
  * *stop is set.  Whoever sets *stop clears the bit afterwards: one of the two
- * sees the other.
+ * sees the other, or the kernel sees that the bit is gone.
  */
 static bool
 announce(kn_word *w, uint32_t position, const kn_word *stop)
@@ -170,8 +175,7 @@ announce(kn_word *w, uint32_t position, const kn_word *stop)
 		return false;
 	if (!(v & KN_WAITER) && !kn_cas(w, &v, v | KN_WAITER))
 		return false;
-	kn_fence();
-	return kn_load(stop) == 0;
+	return kn_load_ordered(stop) == 0;
 }
 
 /* Is it?  Then the next one begins. */
@@ -211,9 +215,11 @@ kn_wait_move(struct kn_wait *wait, kn_word *w, uint32_t position,
 	until.ns = wait->slice_end < deadline.ns ? wait->slice_end
 						 : deadline.ns;
 	r = kn_os_futex_wait(w, position << 1 | KN_WAITER, until);
-	if (r == 0)
+	if (r == 0) {
 		wait->woken = true;
-	else if (r != -EAGAIN && r != -EINTR && r != -ETIMEDOUT)
+		return 0;
+	}
+	if (r != -EAGAIN && r != -EINTR && r != -ETIMEDOUT)
 		kn_os_yield();		/* the kernel will not let us sleep */
 	return slice_over(wait);
 }

@@ -54,6 +54,13 @@ kn_load_relaxed(const kn_word *w)
 	return __atomic_load_n(&w->v, __ATOMIC_RELAXED);
 }
 
+/* After a kn_cas, and in one order with it for everybody. */
+static inline uint32_t
+kn_load_ordered(const kn_word *w)
+{
+	return __atomic_load_n(&w->v, __ATOMIC_SEQ_CST);
+}
+
 static inline void
 kn_store(kn_word *w, uint32_t v)
 {
@@ -122,13 +129,6 @@ kn_wide_of(uint32_t first, uint32_t second)
 #else
 	return second | (uint64_t)first << 32;
 #endif
-}
-
-/* Everything before is seen before everything after, by everybody. */
-static inline void
-kn_fence(void)
-{
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /* In a loop that waits for another CPU. */
