@@ -501,6 +501,10 @@ START_TEST(an_interrupt_at_the_terminal_is_the_parents)
 	char *terminal;
 	pid_t pid;
 
+	if (master < 0 && errno == ENOENT) {
+		fprintf(stderr, "# SKIP: no /dev/pts here, no terminals\n");
+		return;
+	}
 	ck_assert_int_ge(master, 0);
 	ck_assert_int_eq(grantpt(master), 0);
 	ck_assert_int_eq(unlockpt(master), 0);
