@@ -340,15 +340,21 @@ kn_os_memory_free(void)
 
 /* ---- byte locks ---- */
 
-int
-kn_os_lock_byte(int fd, uint64_t byte)
+static struct flock
+one_byte(uint64_t byte)
 {
-	struct flock lock = {
+	return (struct flock){
 		.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
 		.l_start = (off_t)byte,
 		.l_len = 1,
 	};
+}
+
+int
+kn_os_lock_byte(int fd, uint64_t byte)
+{
+	struct flock lock = one_byte(byte);
 
 	RING_THE_BELL("lock");
 	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
@@ -359,12 +365,7 @@ kn_os_lock_byte(int fd, uint64_t byte)
 int
 kn_os_byte_locked(int fd, uint64_t byte)
 {
-	struct flock lock = {
-		.l_type = F_WRLCK,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)byte,
-		.l_len = 1,
-	};
+	struct flock lock = one_byte(byte);
 
 	RING_THE_BELL("getlock");
 	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
