@@ -17,8 +17,11 @@
  * begin; and the value, since the exit status has 8 bits and an entry's value
  * has 32.
  */
+#define KN_GO		1u
+#define KN_GO_NOT	2u		/* the start has failed */
+
 struct kn_slip {
-	kn_word go;			/* 1: the parent is ready */
+	kn_word go;			/* KN_GO, or KN_GO_NOT; 0 = wait */
 	uint32_t returned;		/* the entry did, with value */
 	int32_t value;
 };

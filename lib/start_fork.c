@@ -42,6 +42,15 @@ await_go(const kn_word *go)
 {
 	while (kn_load(go) == 0)
 		(void)kn_os_futex_wait(go, 0, kin_in_ms(1000));
+	if (kn_load(go) != KN_GO)
+		_exit(255);
+}
+
+static void
+tell(kn_word *go, uint32_t what)
+{
+	kn_store(go, what);
+	(void)kn_os_futex_wake(go, 1);
 }
 
 static void __attribute__((noreturn))
@@ -70,10 +79,11 @@ run(const char *name, struct kn_slip *slip, kin_entry_fn *fn, kin_call *call,
 	_exit(exit_status(value));
 }
 
-/* There is no pidfd of it: let it be killed, and collect it. */
+/* There is no pidfd of it: let it end by itself, and collect it. */
 static void
 give_up(kin_process *p)
 {
+	tell(&p->slip->go, KN_GO_NOT);
 	kn_os_close(p->lifeline);
 	p->lifeline = -1;
 	kn_os_reap(p->pid);
@@ -141,7 +151,6 @@ kn_start_fork(kin_process *p, kin_entry_fn *fn, const void *bytes, size_t len,
 	}
 	/* From now on other children have no business with it. */
 	(void)kn_os_advise(slip, KN_PAGE, MADV_DONTFORK);
-	kn_store(&slip->go, 1);
-	(void)kn_os_futex_wake(&slip->go, 1);
+	tell(&slip->go, KN_GO);
 	return 0;
 }

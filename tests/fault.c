@@ -76,23 +76,6 @@ entries(const char *path)
 	return n;
 }
 
-/* Shared ones, whatever of, and private ones of shared memory. */
-static int
-count_mappings(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[4096];
-	int n = 0;
-
-	ck_assert_ptr_nonnull(maps);
-	while (fgets(line, sizeof(line), maps) != NULL)
-		n += strstr(line, "s 0") != NULL ||
-		     strstr(line, "/memfd:") != NULL ||
-		     strstr(line, "/dev/shm/") != NULL;
-	fclose(maps);
-	return n;
-}
-
 int
 has_child(void)
 {
@@ -108,7 +91,7 @@ look(void)
 
 	return (struct state){
 		.descriptors = entries("/proc/self/fd"),
-		.mappings = count_mappings(),
+		.mappings = kit_mappings(),
 		.names = names > 2 ? names - 2 : 0,
 		.children = has_child(),
 	};

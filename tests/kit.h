@@ -65,6 +65,10 @@ void kit_reap(pid_t pid, int code);	/* it must exit with code */
 /* The same numbers from the same seed, which is not 0. */
 uint32_t next_random(uint32_t *state);
 
+/* What is there now: descriptors, and mappings of shared memory. */
+int kit_descriptors(void);
+int kit_mappings(void);
+
 /* Where this test's names live. */
 const char *kit_names(void);
 
