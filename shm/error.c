@@ -14,6 +14,15 @@
 
 static __thread struct kn_sentence own;
 
+/* Names and words in it may be a stranger's, and a terminal obeys them. */
+static void
+scrub(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 int
 kn_fail(int r, const char *format, ...)
 {
@@ -23,6 +32,7 @@ kn_fail(int r, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(own.text, sizeof(own.text), format, args);
 	va_end(args);
+	scrub(own.text);
 	errno = saved;
 	return r;
 }
@@ -55,6 +65,10 @@ static const struct {
 	{ ETIMEDOUT, "ETIMEDOUT: deadline passed" },
 	{ EPIPE, "EPIPE: the other end let go" },
 	{ ECONNRESET, "ECONNRESET: the other end died" },
+	{ EOWNERDEAD, "EOWNERDEAD: its worker or owner died" },
+	{ EREMOTEIO, "EREMOTEIO: the remote function failed" },
+	{ ERANGE, "ERANGE: the number does not fit" },
+	{ ENODATA, "ENODATA: nothing was given" },
 	{ EMSGSIZE, "EMSGSIZE: message too long" },
 	{ ENOSPC, "ENOSPC: full" },
 	{ ENOMEM, "ENOMEM: out of memory" },

@@ -94,8 +94,9 @@ kn_maps_next(struct kn_maps *maps, struct kn_mapping *ret)
 		uint64_t inode;
 		int path = 0;
 
-		if (sscanf(line, "%*s %*s %*s %x:%x %" SCNu64 " %n",
-			   &major, &minor, &inode, &path) < 3 || inode == 0)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %x:%x %"
+			   SCNu64 " %n", &ret->begin, &ret->end, &major,
+			   &minor, &inode, &path) < 5 || inode == 0)
 			continue;
 		ret->device = makedev(major, minor);
 		ret->inode = inode;

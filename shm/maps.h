@@ -17,6 +17,7 @@ struct kn_maps {
 };
 
 struct kn_mapping {
+	uint64_t begin, end;		/* addresses */
 	uint64_t device, inode;
 	const char *path;		/* until the next call; may be "" */
 };

@@ -52,8 +52,8 @@ kn_names_path(char *buf, size_t cap)
  * Who may write to the directory may put anything behind our names, so it is
  * checked each time, and through the descriptor that is then used.
  */
-static int
-check_owner(int dir, const char *path)
+int
+kn_names_check_dir(int dir, const char *path)
 {
 	struct stat st;
 	int r;
@@ -89,7 +89,7 @@ kn_names_dir(bool create)
 		return kn_fail(-EACCES, "'%s' is no directory", path);
 	if (dir < 0)
 		return kn_fail(dir, "directory '%s'", path);
-	r = check_owner(dir, path);
+	r = kn_names_check_dir(dir, path);
 	if (r < 0) {
 		kn_os_close(dir);
 		return r;

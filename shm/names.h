@@ -27,6 +27,9 @@ int kn_names_path(char *buf, size_t cap);
  */
 int kn_names_dir(bool create);
 
+/* The same look at any directory.  -EACCES. */
+int kn_names_check_dir(int dir, const char *path);
+
 /* A file without a name in it, for publish to name. */
 int kn_names_nameless(int dir);
 int kn_names_publish(int dir, int fd, const char *name);	/* -EEXIST */

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shm/bell.h"
 #include "shm/os.h"
 
 #if KN_TSAN
@@ -29,24 +30,8 @@ void __tsan_release(void *);
 
 kn_os_hook_fn *kn_os_hook;
 
-#define RING_THE_BELL(call)						\
-	do {								\
-		if (kn_unlikely(kn_os_hook != NULL)) {			\
-			int hook_r = kn_os_hook(call);			\
-			if (hook_r < 0)					\
-				return hook_r;				\
-		}							\
-	} while (0)
-
-static int
-result(long r)
-{
-	return r < 0 ? -errno : (int)r;
-}
-
-/* A descriptor above the standard three, or -errno. */
-static int
-settled(int fd)
+int
+kn_settled(int fd)
 {
 	int up;
 
@@ -67,7 +52,7 @@ int
 kn_os_memfd(const char *name)
 {
 	RING_THE_BELL("memfd_create");
-	return settled(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+	return kn_settled(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
 }
 
 int
@@ -80,7 +65,7 @@ int
 kn_os_open_at(int dir, const char *path, int flags, mode_t mode)
 {
 	RING_THE_BELL("open");
-	return settled(openat(dir, path, flags | O_CLOEXEC, mode));
+	return kn_settled(openat(dir, path, flags | O_CLOEXEC, mode));
 }
 
 int
@@ -96,7 +81,7 @@ int
 kn_os_dup(int fd)
 {
 	RING_THE_BELL("dup");
-	return result(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+	return kn_result(fcntl(fd, F_DUPFD_CLOEXEC, 3));
 }
 
 void
@@ -113,14 +98,14 @@ int
 kn_os_stat(int fd, struct stat *ret)
 {
 	RING_THE_BELL("fstat");
-	return result(fstat(fd, ret));
+	return kn_result(fstat(fd, ret));
 }
 
 int
 kn_os_stat_path(const char *path, struct stat *ret)
 {
 	RING_THE_BELL("stat");
-	return result(stat(path, ret));
+	return kn_result(stat(path, ret));
 }
 
 /* Does the number still mean that file? */
@@ -239,21 +224,21 @@ kn_os_link_fd(int fd, int dir, const char *name)
 
 	RING_THE_BELL("link");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return result(linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW));
+	return kn_result(linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW));
 }
 
 int
 kn_os_unlink_at(int dir, const char *name)
 {
 	RING_THE_BELL("unlink");
-	return result(unlinkat(dir, name, 0));
+	return kn_result(unlinkat(dir, name, 0));
 }
 
 int
 kn_os_mkdir(const char *path, mode_t mode)
 {
 	RING_THE_BELL("mkdir");
-	return result(mkdir(path, mode));
+	return kn_result(mkdir(path, mode));
 }
 
 int
@@ -264,8 +249,8 @@ kn_os_pipe(int fds[2])
 	RING_THE_BELL("pipe");
 	if (pipe2(own, O_CLOEXEC) < 0)
 		return -errno;
-	fds[0] = settled(own[0]);
-	fds[1] = settled(own[1]);
+	fds[0] = kn_settled(own[0]);
+	fds[1] = kn_settled(own[1]);
 	if (fds[0] >= 0 && fds[1] >= 0)
 		return 0;
 	kn_os_close(fds[0]);
@@ -277,14 +262,14 @@ int
 kn_os_seals(int fd)
 {
 	RING_THE_BELL("seals");
-	return result(fcntl(fd, F_GET_SEALS));
+	return kn_result(fcntl(fd, F_GET_SEALS));
 }
 
 int
 kn_os_seal(int fd, int seals)
 {
 	RING_THE_BELL("seal");
-	return result(fcntl(fd, F_ADD_SEALS, seals));
+	return kn_result(fcntl(fd, F_ADD_SEALS, seals));
 }
 
 /* ---- memory ---- */
@@ -316,7 +301,7 @@ int
 kn_os_advise(void *at, size_t bytes, int advice)
 {
 	RING_THE_BELL("madvise");
-	return result(madvise(at, bytes, advice));
+	return kn_result(madvise(at, bytes, advice));
 }
 
 uint64_t
@@ -389,7 +374,7 @@ static int
 futex(const kn_word *w, int op, uint32_t v, uintptr_t timeout_or_n,
       const kn_word *w2, uint32_t v3)
 {
-	return result(syscall(SYS_futex, &w->v, op, v, timeout_or_n,
+	return kn_result(syscall(SYS_futex, &w->v, op, v, timeout_or_n,
 			      w2 != NULL ? &w2->v : NULL, v3));
 }
 
@@ -462,7 +447,7 @@ kn_os_fork(void)
 	sigemptyset(&interrupt);
 	sigaddset(&interrupt, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &interrupt, &old);
-	r = result(fork());
+	r = kn_result(fork());
 	if (r == 0)
 		signal(SIGINT, SIG_IGN);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -473,7 +458,7 @@ int
 kn_os_pidfd(pid_t pid)
 {
 	RING_THE_BELL("pidfd_open");
-	return settled((int)syscall(SYS_pidfd_open, pid, 0));
+	return kn_settled((int)syscall(SYS_pidfd_open, pid, 0));
 }
 
 int
@@ -485,7 +470,7 @@ kn_os_wait(int pidfd, siginfo_t *ret, int options)
 	do
 		r = waitid((idtype_t)P_PIDFD, (id_t)pidfd, ret, options);
 	while (r < 0 && errno == EINTR);
-	return result(r);
+	return kn_result(r);
 }
 
 void
@@ -501,7 +486,7 @@ int
 kn_os_signal(int pidfd, int signal)
 {
 	RING_THE_BELL("pidfd_send_signal");
-	return result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+	return kn_result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
 }
 
 /* The number of ready ones, 0 at the deadline. */
@@ -521,7 +506,7 @@ kn_os_poll(struct pollfd *fds, unsigned n, kin_time until)
 		}
 		r = ppoll(fds, n, timeout, NULL);
 		if (r >= 0 || errno != EINTR)
-			return result(r);
+			return kn_result(r);
 	}
 }
 

@@ -76,6 +76,13 @@ int kn_os_futex_add_wake(kn_word *w, int add, int n);
 int kn_os_futex_set_wake(kn_word *w, int value, int n);
 int kn_os_futex_clear_wake(kn_word *w, int bits, int n);
 
+/* Signals; all but the first have no way to fail. */
+int kn_os_sigaction(int signal, const struct sigaction *act,
+		    struct sigaction *ret);
+void kn_os_signal_default(int signal);
+void kn_os_raise(int signal);		/* in this thread */
+void kn_os_complain(const char *text, size_t len);	/* to stderr */
+
 /* Processes. */
 /* The child ignores SIGINT, from its first instruction on. */
 pid_t kn_os_fork(void);
@@ -88,6 +95,9 @@ int kn_os_kill_on_hangup(int fd);	/* SIGKILL to us at the pipe's end */
 int kn_os_threads(void);		/* of this process; -ENOENT: no /proc */
 int kn_os_cpus(void);			/* that this thread may run on */
 void kn_os_name_process(const char *name);
+/* All but the standard three and those. */
+void kn_os_close_others(const int *keep, unsigned n);
+void kn_os_signals_default(void);	/* none is handled, none blocked */
 void kn_os_yield(void);
 
 #endif

@@ -220,6 +220,8 @@ kn_segment_publish(kin_segment *seg, const char *name)
 		return dir;
 	r = kn_names_publish(dir, seg->fd, name);
 	kn_os_close(dir);
+	if (r == 0)
+		snprintf(seg->name, sizeof(seg->name), "%s", name);
 	return r;
 }
 
@@ -406,6 +408,9 @@ kin_segment_open(kin_segment **ret_seg, const char *name)
 		return fd;
 	r = kn_segment_attach(ret_seg, fd, &kn_segment_kind);
 	kn_os_close(fd);
+	if (r == 0)
+		snprintf((*ret_seg)->name, sizeof((*ret_seg)->name), "%s",
+			 name);
 	return r;
 }
 

@@ -43,6 +43,7 @@ struct kin_segment {
 	size_t body_bytes;
 	uint64_t device, inode;
 	char label[KIN_LABEL_MAX + 1];
+	char name[KIN_NAME_MAX + 1];	/* by which it was found; "" = none */
 };
 
 /* A kind of shared thing: what fills a segment's body. */

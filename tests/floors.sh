@@ -46,9 +46,12 @@ verdict 'public headers include <kin/...>' \
 verdict 'only the kit knows Check' \
 	"$(grep -rn 'include <check.h>' . --include='*.[ch]' |
 	   grep -v '^./tests/kit.h:' || true)"
-verdict 'only shm/os.c asks the kernel for futexes and memory' \
-	"$(grep -rnwE 'syscall|mmap|munmap|memfd_create|fcntl|fallocate' \
-	   shm lib manager --include='*.c' | grep -v '^shm/os.c:' |
+verdict 'only lib/pack.c packs msgpack, only lib/poll_uring.c knows io_uring' \
+	"$(grep -rnE 'include <(msgpack|liburing)' shm lib manager |
+	   grep -vE '^lib/(pack.c:.*msgpack|poll_uring.c:.*liburing)' || true)"
+verdict 'only shm/os*.c ask the kernel for futexes, memory and sockets' \
+	"$(grep -rnwE 'syscall|mmap|munmap|memfd_create|fcntl|fallocate|sendmsg|recvmsg|socketpair|epoll_ctl' \
+	   shm lib manager --include='*.c' | grep -vE '^shm/os[a-z_]*.c:' |
 	   grep -vE '^[^:]+:[0-9]+:( \*|/\*|[[:space:]]*\*)' |
 	   grep -vE 'RING_THE_BELL|include' || true)"
 echo "1..$n"

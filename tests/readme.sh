@@ -34,8 +34,12 @@ lines=$(wc -l <"$work/program.c")
 [ "$lines" -gt 0 ] && [ "$lines" -le 25 ] && r=0 || r=1
 verdict "it has $lines lines, 25 at most" "$r"
 
+# What the static library leaves to others.
+foreign="$(pkg-config --libs msgpack-c 2>/dev/null || pkg-config --libs msgpack)
+	$(pkg-config --libs liburing libsodium)"
+# shellcheck disable=SC2086
 "$@" -std=gnu11 -Wall -Wextra -Werror -I"$root/include" "$work/program.c" \
-	"$library" -pthread -o "$work/program" && r=0 || r=1
+	"$library" $foreign -pthread -o "$work/program" && r=0 || r=1
 verdict 'it compiles as printed' "$r"
 
 "$work/program" >"$work/out" && r=0 || r=1

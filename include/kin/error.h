@@ -13,7 +13,15 @@
  *   -E2BIG            options ask for what this library is too old to know
  *   -ETIMEDOUT        the deadline came first; also what KIN_NOWAIT gives
  *   -EPIPE            the other end let go
+ *   -ECONNRESET       the other end died
+ *   -EOWNERDEAD       the worker or owner of the thing died
+ *   -EREMOTEIO        the remote function failed; the message begins "remote:"
+ *   -ERANGE           the number does not fit where it is taken
+ *   -EOPNOTSUPP       this thing cannot travel this way
+ *   -ENODATA          nothing was given
  *   -EMSGSIZE         a message too long for the queue or for the buffer
+ *   -ENOSYS           no such method; or this kernel has not got it
+ *   -EPERM            not allowed by the system
  *   -ENOSPC, -ENOMEM, -EMFILE
  *   -ENOENT, -EEXIST  no such name; the name is taken
  *   -EPROTO           not ours: a foreign or truncated file

@@ -2,11 +2,14 @@
 /*
  * kin/kin.h - all of kin: multiprocessing for C, on Linux
  *
- *      error.h     how calls fail          segment.h  memory in common
- *      time.h      deadlines               queue.h    messages
- *      opts.h      options                 process.h  processes
- *      entry.h     functions that run in   inspect.h  looking at what is
- *                  processes                          there
+ *      error.h     how calls fail          process.h   processes
+ *      time.h      deadlines               entry.h     what runs in them
+ *      opts.h      options                 conn.h      connections
+ *      value.h     typed values            queue.h     messages in memory
+ *      values.h    those that have come,   segment.h   memory in common
+ *                  those that are built    readonly.h  data nobody changes
+ *      manager.h   a server of objects     proxy.h     any object's methods
+ *      dict.h list.h counter.h             inspect.h   looking at what is there
  */
 #ifndef KIN_KIN_H
 #define KIN_KIN_H
