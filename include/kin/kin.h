@@ -20,7 +20,10 @@
 #include <kin/opts.h>
 #include <kin/process.h>
 #include <kin/queue.h>
+#include <kin/readonly.h>
 #include <kin/segment.h>
 #include <kin/time.h>
+#include <kin/value.h>
+#include <kin/values.h>
 
 #endif

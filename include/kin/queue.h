@@ -34,10 +34,9 @@
 #include <kin/error.h>
 #include <kin/opts.h>
 #include <kin/time.h>
+#include <kin/values.h>
 
 KIN_BEGIN
-
-typedef struct kin_queue kin_queue;
 
 #define KIN_SPIN_NEVER	(-1)
 
@@ -110,6 +109,26 @@ KIN_API KIN_MUST int kin_queue_put(kin_queue *q, const void *msg, size_t len,
  */
 KIN_API KIN_MUST ssize_t kin_queue_get(kin_queue *q, void *buf, size_t cap,
 				       kin_time deadline);
+
+/*
+ * Put values as one message; errors as put, and
+ *
+ *   -EOPNOTSUPP  a thing among them has no name by which others could reach
+ *                it, and a descriptor cannot ride in memory; kin_errmsg() says
+ *                which argument, and what to use.  Things with a name pass:
+ *                a named segment, a manager's object
+ *   -EINVAL      an argument that is no value
+ */
+KIN_API KIN_MUST int kin_queue_put_values(kin_queue *q, struct kin_args args,
+					  kin_time deadline);
+
+/*
+ * Get a message of values; errors as get, and
+ *
+ *   -EPROTO  it was not put as values; it is gone
+ */
+KIN_API KIN_MUST int kin_queue_get_values(kin_queue *q, kin_values **ret_v,
+					  kin_time deadline);
 
 /*
  * No more puts: from now on they are -EPIPE, and getters drain what is there

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thing.c - kinds of things that travel
+ *
+ * Written before main, only read after it.
+ */
+#include "lib/thing.h"
+#include "shm/error.h"
+
+#define KINDS	64u		/* KN_EXT_FD is the first that is no kind */
+
+static const struct kn_thing *things[KINDS] = {
+	[KIN_THING_SEGMENT] = &kn_segment_thing,
+	[KIN_THING_QUEUE] = &kn_queue_thing,
+};
+
+void
+kn_thing_enter(uint32_t kind, const struct kn_thing *thing)
+{
+	kn_assert(kind > 0 && kind < KINDS);
+	kn_assert(things[kind] == NULL);
+	things[kind] = thing;
+}
+
+const struct kn_thing *
+kn_thing_find(uint32_t kind)
+{
+	return kind < KINDS ? things[kind] : NULL;
+}
+
+const char *
+kn_thing_a(uint32_t kind)
+{
+	const struct kn_thing *thing = kn_thing_find(kind);
+
+	if (thing != NULL)
+		return thing->a;
+	switch (kind) {
+	case KN_EXT_FD:
+		return "a descriptor";
+	case KN_EXT_RO:
+		return "read-only data";
+	case KIN_THING_PROXY:
+		return "a proxy";
+	default:
+		return "a thing of another kind";
+	}
+}
+
+bool
+kn_thing_fits(uint32_t place, uint32_t kind)
+{
+	if (place == KIN_THING_PROXY)
+		return kind >= KIN_THING_PROXY && kind < KINDS;
+	return place == kind;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * travel.c - how segments and queues travel
+ *
+ * Both by their descriptor.  A segment takes its name along, if it has one, and
+ * where no descriptor goes it travels by that.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <kin/queue.h>
+
+#include "lib/thing.h"
+#include "shm/error.h"
+#include "shm/names.h"
+#include "shm/os.h"
+#include "shm/segment.h"
+
+/* ---- segments ---- */
+
+/* Does its name still lead to it?  It may be removed, or another's by now. */
+static int
+check_name(const kin_segment *seg, const struct kn_pack *to)
+{
+	char place[80];
+	bool same;
+	int dir, fd;
+
+	dir = kn_names_dir(false);
+	if (dir < 0)
+		return dir;
+	fd = kn_names_open(dir, seg->name);
+	kn_os_close(dir);
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	same = fd >= 0 && kn_os_is_file(fd, seg->device, seg->inode);
+	kn_os_close(fd);
+	if (same)
+		return 0;
+	return kn_fail(-EOPNOTSUPP, "%s: the name '%.60s' does not lead to "
+		       "this segment any more; " KN_INSTEAD,
+		       kn_pack_place(to, place), seg->name);
+}
+
+static int
+pack_segment(const void *thing, struct kn_pack *to)
+{
+	const kin_segment *seg = thing;
+	char place[80];
+	int r;
+
+	if (!to->way->no_fds)
+		return kn_pack_by_fd(to, seg->fd, false, seg->name,
+				     strlen(seg->name), NULL, NULL);
+	if (seg->name[0] == '\0')
+		return kn_fail(-EOPNOTSUPP, "%s: a segment without a name "
+			       "cannot travel in %s; give it one, or %s",
+			       kn_pack_place(to, place), to->way->what,
+			       KN_INSTEAD);
+	r = check_name(seg, to);
+	return r == 0 ? kn_pack_by_name(to, seg->name) : r;
+}
+
+/* Bytes from outside as a name. */
+static int
+name_of(char name[KIN_NAME_MAX + 1], const struct kn_unpack *from)
+{
+	if (from->len > KIN_NAME_MAX || memchr(from->more, 0, from->len))
+		return kn_fail(-EPROTO, "a segment with an impossible name");
+	memcpy(name, from->more, from->len);
+	name[from->len] = '\0';
+	return 0;
+}
+
+static int
+unpack_segment(void **ret, const struct kn_unpack *from)
+{
+	char name[KIN_NAME_MAX + 1];
+	kin_segment *seg;
+	int r;
+
+	if (from->way == KN_BY_ITSELF)
+		return kn_fail(-EPROTO, "a segment that came by itself");
+	r = name_of(name, from);
+	if (r < 0)
+		return r;
+	if (from->way == KN_BY_NAME) {
+		r = kin_segment_open(&seg, name);
+		if (r == 0)
+			*ret = seg;
+		return r;
+	}
+	if (name[0] != '\0' && kn_names_check(name) < 0)
+		return kn_fail(-EPROTO, "a segment with an impossible name");
+	r = kin_segment_attach(&seg, from->fd);
+	if (r < 0)
+		return r;
+	memcpy(seg->name, name, sizeof(name));
+	*ret = seg;
+	return 0;
+}
+
+static void
+close_segment(void *thing)
+{
+	kin_segment_close(thing);
+}
+
+const struct kn_thing kn_segment_thing = {
+	.a = "a segment",
+	.pack = pack_segment,
+	.unpack = unpack_segment,
+	.close = close_segment,
+	.named = true,
+};
+
+/* ---- queues ---- */
+
+static int
+pack_queue(const void *thing, struct kn_pack *to)
+{
+	return kn_pack_by_fd(to, kin_queue_fd(thing), false, NULL, 0, NULL,
+			     NULL);
+}
+
+static int
+unpack_queue(void **ret, const struct kn_unpack *from)
+{
+	kin_queue *q;
+	int r;
+
+	if (from->way != KN_BY_FD)
+		return kn_fail(-EPROTO, "a queue that came without a "
+			       "descriptor");
+	r = kin_queue_attach(&q, from->fd);
+	if (r == 0)
+		*ret = q;
+	return r;
+}
+
+static void
+close_queue(void *thing)
+{
+	kin_queue_close(thing);
+}
+
+const struct kn_thing kn_queue_thing = {
+	.a = "a queue",
+	.pack = pack_queue,
+	.unpack = unpack_queue,
+	.close = close_queue,
+};
