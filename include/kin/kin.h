@@ -14,6 +14,7 @@
 #ifndef KIN_KIN_H
 #define KIN_KIN_H
 
+#include <kin/conn.h>
 #include <kin/entry.h>
 #include <kin/error.h>
 #include <kin/inspect.h>
