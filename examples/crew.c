@@ -122,12 +122,16 @@ static int
 feed(kin_call *call)
 {
 	size_t len;
-	const struct seat *seat = kin_call_bytes(call, &len);
-	const struct files *files = &seat->crew->job->files;
+	const struct seat *seat;
+	const struct files *files;
 	char msg[NAME_BYTES];
 	uint64_t i;
 	int r;
 
+	r = kin_call_take(call, KIN_BIN(&seat, &len));
+	if (r < 0)
+		return failed("take its seat", r);
+	files = &seat->crew->job->files;
 	for (i = 0; i < files->len; i++) {
 		len = strlen(files->list[i].path);
 		if (len > sizeof(msg) - sizeof(i))
@@ -231,13 +235,17 @@ static int
 work(kin_call *call)
 {
 	size_t len;
-	const struct seat *seat = kin_call_bytes(call, &len);
-	struct desk desk = { .crew = seat->crew };
+	const struct seat *seat;
+	struct desk desk = { 0 };
 	char name[NAME_BYTES + 1];
 	uint64_t file;
 	ssize_t n;
-	int r = 0;
+	int r;
 
+	r = kin_call_take(call, KIN_BIN(&seat, &len));
+	if (r < 0)
+		return failed("take its seat", r);
+	desk.crew = seat->crew;
 	desk.limit = kin_queue_limit(seat->crew->totals);
 	desk.msg = malloc(desk.limit);
 	if (desk.msg == NULL)
@@ -289,7 +297,8 @@ static int
 start_member(struct member *member, kin_entry_fn *fn, struct seat seat,
 	     const char *name)
 {
-	int r = kin_process_start(&member->process, fn, &seat, sizeof(seat),
+	int r = kin_process_start(&member->process, fn,
+				  KIN_ARGS(KIN_BIN(&seat, sizeof(seat))),
 				  KIN_OPTS(kin_process_opts, .name = name));
 
 	return r < 0 ? failed(name, r) : 0;

@@ -85,11 +85,23 @@ kin_init(int argc, char **argv)
 	return 0;
 }
 
-const void *
-kin_call_bytes(const kin_call *call, size_t *ret_len)
+kin_values *
+kin_call_values(kin_call *call)
 {
 	kn_assert(call != NULL);
-	if (ret_len != NULL)
-		*ret_len = call->len;
-	return call->bytes;
+	return call->values;
+}
+
+int
+kin_call_keep(kin_call *call, const void *thing)
+{
+	kn_assert(call != NULL);
+	return kin_values_keep(call->values, thing);
+}
+
+int
+kin_call_keep_fd(kin_call *call, int fd)
+{
+	kn_assert(call != NULL);
+	return kin_values_keep_fd(call->values, fd);
 }

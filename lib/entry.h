@@ -5,11 +5,18 @@
 #ifndef KN_ENTRY_H
 #define KN_ENTRY_H
 
+#include <stdbool.h>
+
 #include <kin/entry.h>
 
+#include "lib/bundle.h"
+
 struct kin_call {
-	const void *bytes;
-	size_t len;
+	const char *name;		/* whose call: for sentences */
+	kin_values *values;
+	struct kn_bundle result;	/* if given; and if it is long, */
+	int file;			/* its bytes are in here; or -1 */
+	bool given;
 };
 
 /* The name of fn, or NULL if it is no KIN_ENTRY. */

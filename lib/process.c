@@ -27,13 +27,28 @@
 static kin_process *children;
 
 static void
+thaw(kin_process *p)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->nfrozen; i++)
+		kn_frozen_drop(p->frozen[i]);
+	free(p->frozen);
+	p->frozen = NULL;
+	p->nfrozen = 0;
+}
+
+static void
 let_go(kin_process *p)
 {
+	kn_result_forget(p);
+	thaw(p);
 	kn_os_close(p->pidfd);
 	kn_os_close(p->lifeline);
+	kn_os_close(p->line);
 	kn_os_unmap(p->slip, KN_PAGE);
-	p->pidfd = p->lifeline = -1;
-	p->slip = NULL;
+	pthread_mutex_destroy(&p->taking);
+	free(p);
 }
 
 /* In every child, kin's or the application's own: see above. */
@@ -45,7 +60,8 @@ in_child(void)
 	for (p = children; p != NULL; p = p->next) {
 		kn_os_close(p->pidfd);
 		kn_os_close(p->lifeline);
-		p->pidfd = p->lifeline = -1;
+		kn_os_close(p->line);
+		p->pidfd = p->lifeline = p->line = -1;
 		p->slip = NULL;		/* a child does not inherit it */
 	}
 	children = NULL;
@@ -77,8 +93,8 @@ collect(kin_process *p)
 		s->how = KIN_UNKNOWN;
 	} else if (info.si_code == CLD_EXITED) {
 		s->how = KIN_EXITED;
-		s->code = __atomic_load_n(&p->slip->returned, __ATOMIC_ACQUIRE)
-			  ? p->slip->value : info.si_status;
+		s->code = kn_load(&p->slip->returned)
+			  ? (int)kn_load(&p->slip->value) : info.si_status;
 	} else {
 		s->how = KIN_SIGNALLED;
 		s->signal = info.si_status;
@@ -138,11 +154,14 @@ unlist(kin_process *p)
 	kn_self_unlock();
 }
 
-/* Collect those that were closed while they ran and have ended since. */
+/*
+ * Collect those that were closed while they ran and have ended since.  They
+ * are let go of without the mutex, which the things that they gave may need.
+ */
 static void
 collect_left(void)
 {
-	kin_process *p, *next;
+	kin_process *p, *next, *over = NULL;
 
 	kn_self_lock();
 	for (p = children; p != NULL; p = next) {
@@ -151,24 +170,25 @@ collect_left(void)
 			continue;
 		collect(p);
 		unlist_locked(p);
-		let_go(p);
-		free(p);
+		p->next = over;
+		over = p;
 	}
 	kn_self_unlock();
+	for (p = over; p != NULL; p = next) {
+		next = p->next;
+		let_go(p);
+	}
 }
 
 /* ---- public ---- */
 
 static int
-check_start(const struct kin_process_opts *opts, const void *bytes, size_t len)
+check_start(const struct kin_process_opts *opts)
 {
 	int threads;
 
 	if ((opts->flags & ~KIN_PROCESS_THREADS) != 0)
 		return kn_fail(-EINVAL, "process: flags %#x", opts->flags);
-	if (bytes == NULL && len != 0)
-		return kn_fail(-EINVAL, "process: %zu bytes at no address",
-			       len);
 	if (opts->flags & KIN_PROCESS_THREADS)
 		return 0;
 	threads = kn_os_threads();
@@ -186,7 +206,8 @@ handle_of(kin_entry_fn *fn, const char *name)
 
 	if (p == NULL)
 		return NULL;
-	p->pidfd = p->lifeline = -1;
+	p->pidfd = p->lifeline = p->line = -1;
+	pthread_mutex_init(&p->taking, NULL);
 	p->generation = kn_self_generation();
 	if (name == NULL)
 		name = kn_entry_name(fn);
@@ -208,52 +229,78 @@ map_slip(kin_process *p)
 	return 0;
 }
 
+static int
+encode(struct kn_bundle *b, const kin_process *p, struct kin_args args,
+       uint64_t max_copy_bytes)
+{
+	struct kn_way way = { .max_copy_bytes = max_copy_bytes };
+	char what[40];
+
+	snprintf(what, sizeof(what), "process '%s'", p->name);
+	way.what = what;
+	return kn_bundle_encode(b, args, &way);
+}
+
+/* The child has them.  What is frozen stays so until p is let go of. */
+static void
+sent(struct kn_bundle *b, kin_process *p)
+{
+	p->frozen = b->frozen;
+	p->nfrozen = b->nfrozen;
+	b->frozen = NULL;
+	b->nfrozen = 0;
+	kn_bundle_sent(b);
+}
+
+static int
+start(kin_process *p, kin_entry_fn *fn, struct kn_bundle *args, bool threads)
+{
+	int r = map_slip(p);
+
+	if (r < 0)
+		return r;
+	list(p);		/* before the fork: siblings born meanwhile
+				   must know our lifeline */
+	r = kn_start_fork(p, fn, args, threads);
+	if (r < 0)
+		unlist(p);
+	return r;
+}
+
 int
-kin_process_start(kin_process **ret_p, kin_entry_fn *fn, const void *bytes,
-		  size_t len, const struct kin_process_opts *user)
+kin_process_start(kin_process **ret_p, kin_entry_fn *fn, struct kin_args args,
+		  const struct kin_process_opts *user)
 {
 	struct kin_process_opts opts;
+	struct kn_bundle bundle = { 0 };
 	kin_process *p;
-	void *copy = NULL;
 	int r;
 
 	kn_assert(ret_p != NULL);
 	kn_assert(fn != NULL);
 	r = kn_opts_copy(&opts, sizeof(opts), user);
 	if (r == 0)
-		r = check_start(&opts, bytes, len);
+		r = check_start(&opts);
 	if (r < 0)
 		return r;
 	collect_left();
 	p = handle_of(fn, opts.name);
 	if (p == NULL)
 		return kn_fail(-ENOMEM, "process handle");
-	/* A fork copies all memory but the shared, and that may be there. */
-	copy = len != 0 ? malloc(len) : NULL;
-	if (len != 0 && copy == NULL) {
-		r = kn_fail(-ENOMEM, "process: a copy of %zu bytes", len);
-		goto out;
-	}
-	if (len != 0)
-		memcpy(copy, bytes, len);
-	r = map_slip(p);
+	r = encode(&bundle, p, args, opts.max_copy_bytes);
 	if (r < 0)
-		goto out;
-	list(p);		/* before the fork: siblings born meanwhile
-				   must know our lifeline */
-	r = kn_start_fork(p, fn, copy, len, opts.flags & KIN_PROCESS_THREADS);
+		goto failed;
+	r = start(p, fn, &bundle, opts.flags & KIN_PROCESS_THREADS);
 	if (r < 0) {
-		unlist(p);
-		goto out;
+		kn_bundle_drop(&bundle);
+		goto failed;
 	}
+	sent(&bundle, p);
 	*ret_p = p;
-	p = NULL;
-out:
-	free(copy);
-	if (p != NULL) {
-		let_go(p);
-		free(p);
-	}
+	return 0;
+
+failed:
+	let_go(p);
 	return r;
 }
 
@@ -318,21 +365,23 @@ void
 kin_process_close(kin_process *p)
 {
 	int saved = errno;
+	bool ended;
 
 	if (p == NULL)
 		return;
+	thaw(p);
 	if (foreign(p)) {
 		let_go(p);
-		free(p);
 	} else {
 		kn_self_lock();
-		p->left = true;
-		if (p->ended) {
+		ended = p->ended;
+		if (ended)
 			unlist_locked(p);
-			let_go(p);
-			free(p);
-		}
+		else
+			p->left = true;
 		kn_self_unlock();
+		if (ended)
+			let_go(p);
 		collect_left();
 	}
 	errno = saved;

@@ -5,31 +5,55 @@
 #ifndef KN_PROCESS_H
 #define KN_PROCESS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 #include <kin/process.h>
 
+#include "lib/bundle.h"
 #include "shm/word.h"
+
+/* The sentence of an entry that failed, cut to this. */
+#define KN_SAID		256u
+
+#define KN_SLIP_HEAD	32u
+#define KN_SLIP_ROOM	(KN_PAGE - KN_SLIP_HEAD - KN_SAID)
 
 /*
  * What parent and child tell each other, in a page that both map: when to
- * begin; and the value, since the exit status has 8 bits and an entry's value
- * has 32.
+ * begin; the value, since the exit status has 8 bits and an entry's value has
+ * 32; and what the entry gave, if it is short.  What is not short, and
+ * descriptors, lie in the line between them.  Stored last, returned makes all
+ * of it true at once.
  */
 #define KN_GO		1u
 #define KN_GO_NOT	2u		/* the start has failed */
 
 struct kn_slip {
 	kn_word go;			/* KN_GO, or KN_GO_NOT; 0 = wait */
-	uint32_t returned;		/* the entry did, with value */
-	int32_t value;
+	kn_word returned;		/* the entry did, with value */
+	kn_word value;			/* an int32_t */
+	kn_word given;			/* KN_GIVEN_... */
+	kn_word lost;			/* 0, or why it could not be passed */
+	kn_word nfds;			/* of the result, in the line */
+	kn_word len;			/* in bytes[] */
+	uint32_t zero;
+	char said[KN_SAID];		/* if value is negative */
+	unsigned char bytes[KN_SLIP_ROOM];
 };
+
+#define KN_GIVEN_NOTHING	0u
+#define KN_GIVEN_HERE		1u
+#define KN_GIVEN_FILE		2u	/* the line's first descriptor */
+
+_Static_assert(sizeof(struct kn_slip) == KN_PAGE, "a slip is a page");
 
 struct kin_process {
 	pid_t pid;
 	int pidfd;
 	int lifeline;			/* the child is killed when it closes */
+	int line;			/* of what it gives; see os_pass.h */
 	struct kn_slip *slip;
 	char name[16];			/* as long as the kernel keeps it */
 	uint32_t generation;		/* of the process that started it */
@@ -37,13 +61,31 @@ struct kin_process {
 	bool left;			/* closed while it ran */
 	struct kin_status status;	/* once ended */
 	kin_process *next;		/* of all that this process started */
+
+	struct kn_frozen **frozen;	/* its arguments: not frozen anew while
+					   we hold them */
+	uint32_t nfrozen;
+	pthread_mutex_t taking;
+	kin_values *result;		/* NULL = not looked for, or none */
 };
 
 /*
- * Fork a child that runs fn, fill in pid, pidfd and lifeline, and return 0 in
- * the parent; it never returns in the child.
+ * Fork a child that runs fn with args, fill in pid, pidfd, lifeline and line,
+ * and return 0 in the parent, where args are as they were; it never returns in
+ * the child.
  */
-int kn_start_fork(kin_process *p, kin_entry_fn *fn, const void *bytes,
-		  size_t len, bool threads);
+int kn_start_fork(kin_process *p, kin_entry_fn *fn, struct kn_bundle *args,
+		  bool threads);
+
+/* In a child: its own two descriptors; and letting go of all else (strip.c). */
+void kn_start_ends(int *ret_lifeline, int *ret_line);
+void kn_process_strip(const kin_call *call);
+
+/* In the child, which ends now: leave value and result for the parent. */
+void kn_result_leave(kin_call *call, int value, struct kn_slip *slip,
+		     int line);
+
+/* In the parent, which lets go: nobody will take it any more. */
+void kn_result_forget(kin_process *p);
 
 #endif

@@ -7,11 +7,11 @@
 #include "tests/child.h"
 
 kin_process *
-start(kin_entry_fn *fn, const void *bytes, size_t len)
+start(kin_entry_fn *fn, struct kin_args args)
 {
 	kin_process *p;
 
-	ck_kin_ok(kin_process_start(&p, fn, bytes, len, NULL));
+	ck_kin_ok(kin_process_start(&p, fn, args, NULL));
 	return p;
 }
 
@@ -49,9 +49,9 @@ ck_killed(struct kin_status status, int signal)
 int
 return_number(kin_call *call)
 {
-	const int *n = kin_call_bytes(call, NULL);
+	int n, r = kin_call_take(call, &n);
 
-	return *n;
+	return r < 0 ? r : n;
 }
 KIN_ENTRY(return_number);
 

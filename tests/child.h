@@ -8,7 +8,7 @@
 #include "tests/board.h"
 
 /* It works, or the test fails. */
-kin_process *start(kin_entry_fn *fn, const void *bytes, size_t len);
+kin_process *start(kin_entry_fn *fn, struct kin_args args);
 
 /* Wait for its end, let go, and say how it ended. */
 struct kin_status finish(kin_process *p);

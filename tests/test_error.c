@@ -160,7 +160,7 @@ succeed_with_processes(void)
 	kin_inspection *all;
 	kin_process *p;
 
-	ck_kin_ok(kin_process_start(&p, nothing, NULL, 0, NULL));
+	ck_kin_ok(kin_process_start(&p, nothing, KIN_ARGS(), NULL));
 	ck_kin_ok(kin_process_join(p, NULL, KIT_PATIENCE));
 	kin_process_close(p);
 	ck_kin_ok(kin_inspect(&all));
@@ -301,7 +301,7 @@ BUG(bug_signal, kin_process_signal(NULL, 0))
 BUG(bug_pid, kin_process_pid(NULL))
 BUG(bug_process_fd, kin_process_fd(NULL))
 BUG(bug_name, kin_process_name(NULL))
-BUG(bug_call, kin_call_bytes(NULL, NULL))
+BUG(bug_call, kin_call_values(NULL))
 BUG(bug_inspect, kin_inspect(NULL))
 BUG(bug_next, kin_inspect_next(NULL, NULL))
 BUG(bug_holder, kin_inspect_next_holder(NULL, NULL, NULL))
@@ -313,7 +313,7 @@ bug_start(void)
 {
 	kin_process *p;
 
-	unasked = kin_process_start(&p, NULL, NULL, 0, NULL);
+	unasked = kin_process_start(&p, NULL, KIN_ARGS(), NULL);
 }
 
 static void (*const bugs[])(void) = {
@@ -367,7 +367,7 @@ START_TEST(options_without_a_size_are_refused)
 
 	ck_kin_fails(-EINVAL, kin_segment_create(&seg, &seg_opts));
 	ck_kin_fails(-EINVAL, kin_queue_create(&q, &q_opts));
-	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, NULL, 0,
+	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, KIN_ARGS(),
 						&p_opts));
 	seg_opts.size = sizeof(seg_opts.size) - 1;
 	ck_kin_fails(-EINVAL, kin_segment_create(&seg, &seg_opts));
@@ -449,7 +449,7 @@ START_TEST(a_longer_struct_is_refused_by_queues_and_processes_too)
 	kin_queue *q;
 
 	ck_kin_fails(-E2BIG, kin_queue_create(&q, &q_opts.known));
-	ck_kin_fails(-E2BIG, kin_process_start(&p, nothing, NULL, 0,
+	ck_kin_fails(-E2BIG, kin_process_start(&p, nothing, KIN_ARGS(),
 					       &p_opts.known));
 }
 END_TEST
@@ -468,7 +468,7 @@ START_TEST(unknown_flags_are_refused)
 	ck_kin_fails(-EINVAL, kin_queue_create(&q,
 	    KIN_OPTS(kin_queue_opts, .reserved = flag)));
 	if (flag != KIN_PROCESS_THREADS)
-		ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, NULL, 0,
+		ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, KIN_ARGS(),
 		    KIN_OPTS(kin_process_opts, .flags = flag)));
 }
 END_TEST

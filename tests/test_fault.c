@@ -166,17 +166,22 @@ undo_queue(void *thing)
 static int
 seven(kin_call *call)
 {
-	size_t len;
-	const char *bytes = kin_call_bytes(call, &len);
+	const char *text;
+	int r = kin_call_take(call, &text);
 
-	return len == 1 && bytes[0] == 'b' ? 7 : 8;
+	if (r < 0)
+		return r;
+	r = kin_call_return(call, 49);
+	if (r < 0)
+		return r;
+	return strcmp(text, "b") == 0 ? 7 : 8;
 }
 
 static int
 make_process(void **ret)
 {
 	kin_process *p = UNTOUCHED;
-	int r = kin_process_start(&p, seven, "b", 1, NULL);
+	int r = kin_process_start(&p, seven, KIN_ARGS("b"), NULL);
 
 	*ret = p;
 	return r;
@@ -250,7 +255,7 @@ static const struct op ops[] = {
 	{ "queue attach", make_attached_queue, use_queue, undo_queue,
 	  { -ENOMEM, -EMFILE }, " fstat pread dup mmap lock madvise " },
 	{ "process start", make_process, use_process, undo_process,
-	  { -EAGAIN, -ENOMEM }, " mmap pipe fork pidfd_open write " },
+	  { -EAGAIN, -ENOMEM }, " mmap pipe socketpair fork pidfd_open write " },
 	{ "inspect", make_inspection, use_inspection, undo_inspection,
 	  { -ENOMEM, -EMFILE }, "" },
 };

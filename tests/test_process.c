@@ -29,18 +29,22 @@ KIN_ENTRY(nothing);
 static int
 exit_with_number(kin_call *call)
 {
-	const int *n = kin_call_bytes(call, NULL);
+	int n;
 
-	exit(*n);
+	if (kin_call_take(call, &n) < 0)
+		return 77;
+	exit(n);
 }
 
 static int
 die_of(kin_call *call)
 {
-	const int *n = kin_call_bytes(call, NULL);
+	int n;
 
-	signal(*n, SIG_DFL);
-	raise(*n);
+	if (kin_call_take(call, &n) < 0)
+		return 76;
+	signal(n, SIG_DFL);
+	raise(n);
 	return 77;
 }
 
@@ -53,8 +57,8 @@ START_TEST(what_an_entry_returns_arrives_whole)
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		ck_exited(finish(start(return_number, &codes[i],
-				       sizeof(int))), codes[i]);
+		ck_exited(finish(start(return_number,
+				       KIN_ARGS(codes[i]))), codes[i]);
 }
 END_TEST
 
@@ -64,8 +68,8 @@ START_TEST(what_exit_is_given_arrives_in_eight_bits)
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		ck_exited(finish(start(exit_with_number, &codes[i],
-				       sizeof(int))), codes[i] & 0xff);
+		ck_exited(finish(start(exit_with_number,
+				       KIN_ARGS(codes[i]))), codes[i] & 0xff);
 }
 END_TEST
 
@@ -78,7 +82,7 @@ START_TEST(eight_bits_are_zero_only_for_zero)
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		p = start(return_number, &codes[i], sizeof(int));
+		p = start(return_number, KIN_ARGS(codes[i]));
 		ck_assert_int_eq(waitid(P_PID, (id_t)kin_process_pid(p), &info,
 					WEXITED | WNOWAIT), 0);
 		ck_assert_int_eq(info.si_status == 0, codes[i] == 0);
@@ -97,7 +101,7 @@ run_another_program(kin_call *call)
 
 START_TEST(another_program_in_the_child_ends_as_itself)
 {
-	ck_exited(finish(start(run_another_program, NULL, 0)), 9);
+	ck_exited(finish(start(run_another_program, KIN_ARGS())), 9);
 }
 END_TEST
 
@@ -129,11 +133,11 @@ START_TEST(every_signal_is_told_apart)
 	for (n = 1; n <= 31; n++) {
 		if (!deadly(n))
 			continue;
-		status = finish(start(die_of, &n, sizeof(n)));
+		status = finish(start(die_of, KIN_ARGS(n)));
 		ck_killed(status, n);
 	}
 	n = SIGRTMIN + 3;
-	ck_killed(finish(start(die_of, &n, sizeof(n))), n);
+	ck_killed(finish(start(die_of, KIN_ARGS(n))), n);
 }
 END_TEST
 
@@ -166,7 +170,7 @@ START_TEST(a_core_dump_is_told)
 		_exit(77);
 	}
 	ck_assert_int_eq(waitpid(pid, &plain, 0), pid);
-	status = finish(start(die_of, &n, sizeof(n)));
+	status = finish(start(die_of, KIN_ARGS(n)));
 	ck_killed(status, n);
 	ck_assert_int_eq(status.core, WCOREDUMP(plain) != 0);
 
@@ -202,7 +206,7 @@ END_TEST
 
 START_TEST(a_deadline_leaves_it_running)
 {
-	kin_process *p = start(wait_for_flag, NULL, 0);
+	kin_process *p = start(wait_for_flag, KIN_ARGS());
 	struct kin_status status = { .how = 99 };
 	kin_time deadline = kin_in_ms(50);
 
@@ -218,7 +222,7 @@ END_TEST
 START_TEST(every_join_says_the_same)
 {
 	int code = -77, i;
-	kin_process *p = start(return_number, &code, sizeof(code));
+	kin_process *p = start(return_number, KIN_ARGS(code));
 	struct kin_status status;
 
 	ck_kin_ok(kin_process_join(p, NULL, KIT_PATIENCE));
@@ -251,7 +255,7 @@ START_TEST(many_threads_may_join_one)
 		kin_process *p;
 
 		lower_flag();
-		p = start(wait_for_flag, NULL, 0);
+		p = start(wait_for_flag, KIN_ARGS());
 		for (i = 0; i < 4; i++)
 			ck_assert_int_eq(pthread_create(&threads[i], NULL,
 							join_it, p), 0);
@@ -271,7 +275,7 @@ END_TEST
 
 START_TEST(its_sentinel_is_readable_at_its_end)
 {
-	kin_process *p = start(wait_for_flag, NULL, 0);
+	kin_process *p = start(wait_for_flag, KIN_ARGS());
 	struct pollfd end = { .fd = kin_process_fd(p), .events = POLLIN };
 
 	ck_assert_int_gt(end.fd, 2);
@@ -285,7 +289,7 @@ END_TEST
 
 START_TEST(a_signal_reaches_it)
 {
-	kin_process *p = start(wait_to_be_killed, NULL, 0);
+	kin_process *p = start(wait_to_be_killed, KIN_ARGS());
 
 	ck_kin_fails(-EINVAL, kin_process_signal(p, 1000));
 	ck_kin_ok(kin_process_signal(p, 0));
@@ -304,11 +308,16 @@ struct thing {
 static int
 check_thing(kin_call *call)
 {
+	struct thing thing;
+	const void *bytes;
 	size_t len;
-	const struct thing *thing = kin_call_bytes(call, &len);
 
-	return len == sizeof(*thing) && strcmp(thing->text, "as it was") == 0 &&
-	       thing->numbers[1999] == 42 ? 0 : 1;
+	if (kin_call_take(call, KIN_BIN(&bytes, &len)) < 0 ||
+	    len != sizeof(thing))
+		return 2;
+	memcpy(&thing, bytes, len);
+	return strcmp(thing.text, "as it was") == 0 &&
+	       thing.numbers[1999] == 42 ? 0 : 1;
 }
 
 START_TEST(bytes_arrive_as_they_were_at_start)
@@ -319,7 +328,8 @@ START_TEST(bytes_arrive_as_they_were_at_start)
 
 	thing.numbers[1999] = 42;
 	for (i = 0; i < 50; i++) {
-		p = start(check_thing, &thing, sizeof(thing));
+		p = start(check_thing,
+			  KIN_ARGS(KIN_BIN(&thing, sizeof(thing))));
 		memset(&thing, 0xff, sizeof(thing));
 		ck_exited(finish(p), 0);
 		memset(&thing, 0, sizeof(thing));
@@ -332,14 +342,13 @@ END_TEST
 static int
 check_none(kin_call *call)
 {
-	size_t len = 99;
-
-	return kin_call_bytes(call, &len) == NULL && len == 0 ? 0 : 1;
+	return kin_call_take(call) == 0 &&
+	       kin_values_count(kin_call_values(call)) == 0 ? 0 : 1;
 }
 
-START_TEST(without_bytes_there_are_none)
+START_TEST(without_arguments_there_are_none)
 {
-	ck_exited(finish(start(check_none, NULL, 0)), 0);
+	ck_exited(finish(start(check_none, KIN_ARGS())), 0);
 }
 END_TEST
 
@@ -356,7 +365,7 @@ try_name(const char *name, kin_entry_fn *fn, const char *shown)
 {
 	kin_process *p;
 
-	ck_kin_ok(kin_process_start(&p, fn, NULL, 0,
+	ck_kin_ok(kin_process_start(&p, fn, KIN_ARGS(),
 	    KIN_OPTS(kin_process_opts, .name = name)));
 	ck_assert_str_eq(kin_process_name(p), shown);
 	ck_exited(finish(p), 0);
@@ -375,12 +384,11 @@ START_TEST(what_cannot_be_right_is_refused)
 {
 	kin_process *p = (void *)board;
 
-	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, NULL, 1, NULL));
-	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, NULL, 0,
+	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, KIN_ARGS(),
 	    KIN_OPTS(kin_process_opts, .flags = 2)));
-	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, NULL, 0,
+	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, KIN_ARGS(),
 	    KIN_OPTS(kin_process_opts, .flags = 0x80000001u)));
-	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, NULL, 0,
+	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, KIN_ARGS(),
 	    &(struct kin_process_opts){ .size = 0 }));
 	ck_assert_ptr_eq(p, (void *)board);
 	kin_process_close(NULL);
@@ -429,7 +437,7 @@ add_begin(Suite *suite)
 	TCase *tc = board_case(suite, "its begin");
 
 	tcase_add_test(tc, bytes_arrive_as_they_were_at_start);
-	tcase_add_test(tc, without_bytes_there_are_none);
+	tcase_add_test(tc, without_arguments_there_are_none);
 	tcase_add_test(tc, it_has_a_name);
 	tcase_add_test(tc, what_cannot_be_right_is_refused);
 	tcase_add_test(tc, two_entries_of_one_name_are_told);

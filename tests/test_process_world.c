@@ -64,7 +64,7 @@ print_and_start(int out)
 	setvbuf(stdout, NULL, _IOFBF, 4096);
 	atexit(say_goodbye);
 	printf("parent ");
-	if (kin_process_start(&p, print_child, NULL, 0, NULL) < 0 ||
+	if (kin_process_start(&p, print_child, KIN_ARGS(), NULL) < 0 ||
 	    kin_process_join(p, NULL, KIT_PATIENCE) < 0)
 		_exit(1);
 	kin_process_close(p);
@@ -109,9 +109,9 @@ START_TEST(with_other_threads_it_is_refused_unless_insisted)
 	pthread_t thread;
 
 	ck_assert_int_eq(pthread_create(&thread, NULL, stay, NULL), 0);
-	ck_kin_fails(-EBUSY, kin_process_start(&p, nothing, NULL, 0, NULL));
+	ck_kin_fails(-EBUSY, kin_process_start(&p, nothing, KIN_ARGS(), NULL));
 	ck_assert_ptr_eq(p, (void *)board);
-	ck_kin_ok(kin_process_start(&p, nothing, NULL, 0,
+	ck_kin_ok(kin_process_start(&p, nothing, KIN_ARGS(),
 	    KIN_OPTS(kin_process_opts, .flags = KIN_PROCESS_THREADS)));
 	ck_exited(finish(p), 0);
 	raise_flag(1);
@@ -129,7 +129,7 @@ START_TEST(a_thread_that_was_joined_is_no_other_thread)
 	for (i = 0; i < 500; i++) {
 		ck_assert_int_eq(pthread_create(&thread, NULL, stay, NULL), 0);
 		ck_assert_int_eq(pthread_join(thread, NULL), 0);
-		ck_exited(finish(start(nothing, NULL, 0)), 0);
+		ck_exited(finish(start(nothing, KIN_ARGS())), 0);
 	}
 }
 END_TEST
@@ -146,7 +146,7 @@ start_some(void *arg)
 		kin_process *p;
 
 		code = 1000 + i;
-		if (kin_process_start(&p, return_number, &code, sizeof(code),
+		if (kin_process_start(&p, return_number, KIN_ARGS(code),
 		    KIN_OPTS(kin_process_opts,
 			     .flags = KIN_PROCESS_THREADS)) < 0) {
 			bad++;
@@ -196,8 +196,8 @@ try_with_handler(void (*handler)(int))
 
 	ck_assert_int_eq(sigaction(SIGCHLD, &action, &was), 0);
 	for (i = 0; i < 50; i++) {
-		kin_process *p = start(return_number, &code, sizeof(code));
-		kin_process *other = start(wait_to_be_killed, NULL, 0);
+		kin_process *p = start(return_number, KIN_ARGS(code));
+		kin_process *other = start(wait_to_be_killed, KIN_ARGS());
 		struct kin_status status = finish(p);
 
 		if (status.how != KIN_UNKNOWN)
@@ -224,14 +224,14 @@ END_TEST
 
 START_TEST(children_of_its_own_stay_the_applications)
 {
-	kin_process *p = start(nothing, NULL, 0);
+	kin_process *p = start(nothing, KIN_ARGS());
 	pid_t pid = kit_fork();
 
 	if (pid == 0)
 		_exit(33);
 	await_end(pid);
 	ck_exited(finish(p), 0);
-	ck_exited(finish(start(nothing, NULL, 0)), 0);
+	ck_exited(finish(start(nothing, KIN_ARGS())), 0);
 	kit_reap(pid, 33);
 }
 END_TEST
@@ -240,7 +240,7 @@ END_TEST
 
 START_TEST(one_closed_while_it_runs_is_collected_later)
 {
-	kin_process *p = start(wait_to_be_killed, NULL, 0);
+	kin_process *p = start(wait_to_be_killed, KIN_ARGS());
 	pid_t pid = kin_process_pid(p);
 	siginfo_t info;
 
@@ -248,7 +248,7 @@ START_TEST(one_closed_while_it_runs_is_collected_later)
 	ck_assert_int_eq(waitpid(pid, NULL, WNOHANG), 0);
 	ck_assert_int_eq(kill(pid, SIGKILL), 0);
 	await_end(pid);
-	ck_exited(finish(start(nothing, NULL, 0)), 0);
+	ck_exited(finish(start(nothing, KIN_ARGS())), 0);
 	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info,
 				WEXITED | WNOHANG | WNOWAIT), -1);
 	ck_assert_int_eq(errno, ECHILD);
@@ -257,7 +257,7 @@ END_TEST
 
 START_TEST(one_closed_after_its_end_is_collected_at_once)
 {
-	kin_process *p = start(nothing, NULL, 0);
+	kin_process *p = start(nothing, KIN_ARGS());
 	pid_t pid = kin_process_pid(p);
 
 	await_end(pid);
@@ -270,7 +270,7 @@ END_TEST
 
 START_TEST(a_handle_is_stale_in_a_child)
 {
-	kin_process *p = start(wait_to_be_killed, NULL, 0);
+	kin_process *p = start(wait_to_be_killed, KIN_ARGS());
 	pid_t pid = kit_fork();
 
 	if (pid == 0) {
@@ -280,7 +280,7 @@ START_TEST(a_handle_is_stale_in_a_child)
 		ck_kin_fails(-ESTALE, kin_process_join(p, NULL, KIN_FOREVER));
 		ck_kin_fails(-ESTALE, kin_process_signal(p, SIGKILL));
 		kin_process_close(p);
-		ck_exited(finish(start(nothing, NULL, 0)), 0);
+		ck_exited(finish(start(nothing, KIN_ARGS())), 0);
 		_exit(0);
 	}
 	kit_reap(pid, 0);
@@ -295,14 +295,16 @@ END_TEST
 static int
 nest(kin_call *call)
 {
-	int depth = *(const int *)kin_call_bytes(call, NULL);
+	int depth;
 	struct kin_status status;
 	kin_process *p;
 
+	if (kin_call_take(call, &depth) < 0)
+		return -1;
 	if (depth == 0)
 		return 1000;
 	depth--;
-	if (kin_process_start(&p, nest, &depth, sizeof(depth), NULL) < 0 ||
+	if (kin_process_start(&p, nest, KIN_ARGS(depth), NULL) < 0 ||
 	    kin_process_join(p, &status, KIT_PATIENCE) < 0 ||
 	    status.how != KIN_EXITED)
 		return -1;
@@ -314,7 +316,7 @@ START_TEST(a_child_may_have_children)
 {
 	int depth = 5;
 
-	ck_exited(finish(start(nest, &depth, sizeof(depth))), 1005);
+	ck_exited(finish(start(nest, KIN_ARGS(depth))), 1005);
 }
 END_TEST
 
@@ -324,7 +326,7 @@ have_child(kin_call *call)
 {
 	kin_process *p;
 
-	if (kin_process_start(&p, wait_to_be_killed, NULL, 0, NULL) < 0)
+	if (kin_process_start(&p, wait_to_be_killed, KIN_ARGS(), NULL) < 0)
 		return 1;
 	board->pids[3] = kin_process_pid(p);
 	raise_flag(1);
@@ -341,7 +343,7 @@ have_family(void)
 	int i;
 
 	for (i = 0; i < 3; i++)
-		board->pids[i] = kin_process_pid(start(fns[i], NULL, 0));
+		board->pids[i] = kin_process_pid(start(fns[i], KIN_ARGS()));
 	pid = kit_fork();
 	if (pid == 0)
 		for (;;)
@@ -399,7 +401,7 @@ START_TEST(one_killed_while_it_starts_others_takes_them_along)
 		if (pid == 0)
 			for (;;) {
 				kin_process_close(start(wait_to_be_killed,
-							NULL, 0));
+							KIN_ARGS()));
 				raise_flag(1);
 			}
 		await_flag(1);
@@ -418,7 +420,7 @@ START_TEST(a_hundred_end_as_they_should)
 	int i;
 
 	for (i = 0; i < CROWD; i++)
-		crowd[i] = start(return_number, &i, sizeof(i));
+		crowd[i] = start(return_number, KIN_ARGS(i));
 	for (i = 0; i < CROWD; i++)
 		ck_exited(finish(crowd[i]), i);
 }
@@ -430,7 +432,7 @@ START_TEST(a_hundred_killed_at_once_are_told_so)
 	int i;
 
 	for (i = 0; i < CROWD; i++) {
-		crowd[i] = start(wait_to_be_killed, NULL, 0);
+		crowd[i] = start(wait_to_be_killed, KIN_ARGS());
 		ck_kin_ok(kin_process_signal(crowd[i], SIGKILL));
 	}
 	for (i = 0; i < CROWD; i++)
@@ -453,7 +455,7 @@ START_TEST(an_interrupt_at_its_birth_is_the_parents)
 
 	signal(SIGINT, SIG_DFL);	/* it has one of Check's */
 	ck_assert_int_eq(pthread_atfork(NULL, NULL, interrupt_itself), 0);
-	ck_exited(finish(start(return_number, &code, sizeof(code))), 5);
+	ck_exited(finish(start(return_number, KIN_ARGS(code))), 5);
 }
 END_TEST
 
@@ -483,7 +485,7 @@ sit_at(const char *terminal)
 	sigaction(SIGINT, &action, NULL);
 	sigemptyset(&interrupt);
 	sigaddset(&interrupt, SIGINT);
-	p = start(wait_for_flag, NULL, 0);
+	p = start(wait_for_flag, KIN_ARGS());
 	await_flag(1);
 	sigprocmask(SIG_BLOCK, &interrupt, &rest);
 	board->pids[0] = kin_process_pid(p);

@@ -5,11 +5,13 @@
  *      static int
  *      greet(kin_call *call)
  *      {
- *              size_t len;
- *              const char *who = kin_call_bytes(call, &len);
+ *              const char *who;
+ *              int r = kin_call_take(call, &who);
  *
- *              printf("hello, %.*s\n", (int)len, who);
- *              return 0;
+ *              if (r < 0)
+ *                      return r;
+ *              printf("hello, %s\n", who);
+ *              return kin_call_return(call, 42);
  *      }
  *      KIN_ENTRY(greet);
  *
@@ -20,7 +22,8 @@
  *              ...
  *
  * An entry is known by its name, so that it can be found in another image of
- * the program.  It returns 0, or a negative errno: the process's status.
+ * the program.  It returns 0, or a negative errno: the process's status.  What
+ * it gives to kin_call_return is read by kin_process_result.
  *
  * Threads  kin_init once, from main.  A call belongs to its entry.
  */
@@ -30,6 +33,7 @@
 #include <stddef.h>
 
 #include <kin/error.h>
+#include <kin/values.h>
 
 KIN_BEGIN
 
@@ -46,8 +50,29 @@ typedef int kin_entry_fn(kin_call *call);
  */
 KIN_API KIN_MUST int kin_init(int argc, char **argv);
 
-/* The bytes that were given to kin_process_start; NULL if there were none. */
-KIN_API const void *kin_call_bytes(const kin_call *call, size_t *ret_len);
+/*
+ * Take the arguments into as many places, all or nothing; errors as
+ * kin_values_take, and -EINVAL says which argument it was.
+ */
+#define kin_call_take(call, ...)					\
+	kin_values_take_all(kin_call_values(call), KIN_TAKE(__VA_ARGS__))
+
+/* The arguments as they came; good until the entry returns. */
+KIN_API kin_values *kin_call_values(kin_call *call);
+
+/*
+ * Give these values to the caller, when the entry has returned, and not if it
+ * returns a negative number; a second time replaces what was given before.
+ * Returns 0, so that an entry can end with return kin_call_return(call, n * 2);
+ * or why they cannot be given.
+ */
+#define kin_call_return(call, ...)					\
+	kin_call_return_all(call, KIN_ARGS(__VA_ARGS__))
+KIN_API int kin_call_return_all(kin_call *call, struct kin_args results);
+
+/* What was taken outlives the call; as kin_values_keep. */
+KIN_API int kin_call_keep(kin_call *call, const void *thing);
+KIN_API int kin_call_keep_fd(kin_call *call, int fd);
 
 /* Make fn an entry; at file scope, after its declaration. */
 #define KIN_ENTRY(fn)							\

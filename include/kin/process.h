@@ -5,10 +5,11 @@
  *      kin_process *p;
  *      struct kin_status status;
  *
- *      r = kin_process_start(&p, greet, "world", 5, NULL);
+ *      r = kin_process_start(&p, greet, KIN_ARGS("world", 3), NULL);
  *      r = kin_process_join(p, &status, kin_in_ms(1000));
  *      if (status.how == KIN_SIGNALLED)
  *              printf("killed by signal %d\n", status.signal);
+ *      r = kin_process_result(p, KIN_TAKE(&n), kin_in_ms(1000));
  *      kin_process_close(p);
  *
  * The child is a fork: it has the parent's memory as it was, and the handles
@@ -40,6 +41,7 @@
 #include <kin/error.h>
 #include <kin/opts.h>
 #include <kin/time.h>
+#include <kin/values.h>
 
 KIN_BEGIN
 
@@ -56,6 +58,7 @@ struct kin_process_opts {
 	uint32_t flags;			/* KIN_PROCESS_... */
 	const char *name;		/* shown by ps and kin; NULL = entry's;
 					   the kernel keeps 15 bytes of it */
+	uint64_t max_copy_bytes;	/* of one argument; 0 = no limit */
 };
 
 #define KIN_EXITED	1u		/* by itself: code is its value */
@@ -73,18 +76,20 @@ struct kin_status {
 };
 
 /*
- * Start fn, which need not be a KIN_ENTRY for a fork, with a copy of len
- * bytes; opts may be NULL.
+ * Start fn, which need not be a KIN_ENTRY for a fork, with these arguments;
+ * opts may be NULL.  They are copied before start returns; shared things and
+ * descriptors among them are the child's own from then on.
  *
  *   -EBUSY   other threads run here: see KIN_PROCESS_THREADS.  Said after a
  *            tenth of a second, since a thread that was joined is seen for a
  *            moment more
- *   -EINVAL  bytes without an address, or an unknown flag
+ *   -EINVAL  an argument that is no value, or an unknown flag
+ *   -EMSGSIZE  an argument over .max_copy_bytes; the message names it
  *   -EAGAIN  the system's limit of processes
  *   -E2BIG, -ENOMEM, -EMFILE
  */
 KIN_API KIN_MUST int kin_process_start(kin_process **ret_p, kin_entry_fn *fn,
-				       const void *bytes, size_t len,
+				       struct kin_args args,
 				       const struct kin_process_opts *opts);
 
 /*
@@ -97,6 +102,23 @@ KIN_API KIN_MUST int kin_process_start(kin_process **ret_p, kin_entry_fn *fn,
 KIN_API KIN_MUST int kin_process_join(kin_process *p,
 				      struct kin_status *ret_status,
 				      kin_time deadline);
+
+/*
+ * Wait for its end, and take what its entry gave to kin_call_return.  What is
+ * borrowed is good until close; what else is taken is yours to close, and each
+ * take gives it anew.
+ *
+ *   -EOWNERDEAD  it was killed, or exited, before its entry had returned; the
+ *                message says how it ended
+ *   -ENODATA     its entry returned, but gave nothing
+ *   -EREMOTEIO   its entry returned a negative number; kin_errmsg() begins
+ *                "remote:" and its name, and gives the entry's own sentence
+ *   -EINVAL, -ERANGE, -ENOMEM, -EMFILE as kin_values_take: nothing is taken,
+ *   and it can be tried again.  -ETIMEDOUT, -ESTALE as join
+ */
+KIN_API KIN_MUST int kin_process_result(kin_process *p,
+					struct kin_slots places,
+					kin_time deadline);
 
 /*
  * Send it a signal.  One that has ended does not get it, and nobody else does:

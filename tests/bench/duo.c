@@ -158,10 +158,12 @@ static int
 play(kin_call *call)
 {
 	size_t len;
-	const struct part *part = kin_call_bytes(call, &len);
+	const struct part *part;
 	int r;
 
-	r = take_place(part->duo, part->who);
+	r = kin_call_take(call, KIN_BIN(&part, &len));
+	if (r == 0)
+		r = take_place(part->duo, part->who);
 	if (r == 0)
 		r = duo_meet(part->duo);
 	if (r == 0)
@@ -218,10 +220,12 @@ cast(struct duo *duo)
 	kin_process *p[2];
 	int r;
 
-	r = kin_process_start(&p[0], play, &parts[0], sizeof(parts[0]), NULL);
+	r = kin_process_start(&p[0], play,
+			      KIN_ARGS(KIN_BIN(&parts[0], sizeof(parts[0]))), NULL);
 	if (r < 0)
 		return r;
-	r = kin_process_start(&p[1], play, &parts[1], sizeof(parts[1]), NULL);
+	r = kin_process_start(&p[1], play,
+			      KIN_ARGS(KIN_BIN(&parts[1], sizeof(parts[1]))), NULL);
 	if (r == 0) {
 		r = collect(duo, p);
 		kin_process_close(p[1]);
