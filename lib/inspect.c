@@ -26,6 +26,7 @@
 #include "shm/os.h"
 
 #define MEMFD		"/memfd:kin:"
+#define FROZEN		"/memfd:kin:frozen:"	/* read-only data: no segment */
 #define KERNEL_THREAD	0x00200000u	/* PF_KTHREAD, in /proc/PID/stat */
 
 struct walk {
@@ -53,8 +54,9 @@ begins(const char *text, const char *with)
 static bool
 candidate(const struct walk *walk, const char *path)
 {
-	return begins(path, MEMFD) || begins(path, walk->names) ||
-	       begins(path, KN_NAMES_DEFAULT);
+	if (begins(path, MEMFD))
+		return !begins(path, FROZEN);
+	return begins(path, walk->names) || begins(path, KN_NAMES_DEFAULT);
 }
 
 /* Each entry of the directory behind dir, which is closed. */
@@ -200,7 +202,10 @@ meet(struct walk *walk, int place, struct kn_seen **ret_seen)
 
 /* ---- the directory of names ---- */
 
-/* In there everything is shown: what does not belong there, too. */
+/*
+ * In there everything is shown: what does not belong there, too.  But no name
+ * of a segment begins with a dot; those are of sockets on which servers listen.
+ */
 static int
 name_entry(struct walk *walk, int dir, const char *name)
 {
@@ -208,6 +213,8 @@ name_entry(struct walk *walk, int dir, const char *name)
 	struct stat st;
 	int place, r;
 
+	if (name[0] == '.')
+		return 0;
 	place = kn_os_open_at(dir, name, O_PATH | O_NOFOLLOW, 0);
 	if (place < 0)
 		return grave(place);

@@ -83,6 +83,17 @@ static const struct kill_op table[] = {
 	  act_reap, check_registry, 0 },
 	{ "queue attach", "shared", set_queue, NULL, act_queue_attach,
 	  check_registry, 0 },
+
+	{ "client call", "add", set_server, ready_client, act_counter_add,
+	  check_counter_added, 0 },
+	{ "client call", "set", set_server, ready_client, act_dict_set,
+	  check_dict_set, 0 },
+	{ "client call", "create", set_server, ready_client, act_dict_create,
+	  check_dict_created, 0 },
+	{ "client call", "share", set_server, ready_client, act_share,
+	  check_shared, 0 },
+	{ "client call", "first", set_server, NULL, act_counter_add,
+	  check_counter_added, 0 },
 };
 
 /* By "operation" or "operation,state". */

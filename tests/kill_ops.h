@@ -57,6 +57,17 @@ const char *check_created_named(struct scene *);
 const char *check_attached(struct scene *);
 const char *check_registry(struct scene *);
 
+void set_server(struct scene *);
+void ready_client(struct scene *);
+void act_counter_add(struct scene *);
+void act_dict_set(struct scene *);
+void act_dict_create(struct scene *);
+void act_share(struct scene *);
+const char *check_counter_added(struct scene *);
+const char *check_dict_set(struct scene *);
+const char *check_dict_created(struct scene *);
+const char *check_shared(struct scene *);
+
 int join_queue(kin_queue *);
 
 #endif

@@ -19,13 +19,35 @@ say() {		# ok|not ok, words
 	[ "$1" = ok ] || failed=1
 }
 
-build() {	# in the current folder
-	"$@" -std=gnu11 -O2 -D_GNU_SOURCE -I. -Iinclude -Wl,-z,now \
-		tests/kill*.c shm/*.c lib/*.c -o kill -pthread
+foreign="$(pkg-config --cflags --libs msgpack-c 2>/dev/null ||
+	   pkg-config --cflags --libs msgpack) \
+	$(pkg-config --cflags --libs liburing libsodium)"
+
+# In the current folder; only what has no object yet.
+build() {
+	for source in tests/kill*.c shm/*.c lib/*.c manager/*.c; do
+		[ -f "$source.o" ] || echo "$source"
+	done >sources
+	# shellcheck disable=SC2086 # $foreign is several words
+	xargs -P 2 -I '{}' "$@" -std=gnu11 -O2 -D_GNU_SOURCE -I. -Iinclude \
+		-c '{}' -o '{}.o' <sources &&
+		"$@" tests/*.o shm/*.o lib/*.o manager/*.o $foreign -pthread \
+			-Wl,-z,now -o kill
+}
+
+# The objects of what a patch changes; of all, if it changes a header.
+forget() {
+	sed -n 's/^+++ b\///p' "$1" | while read -r file; do
+		case $file in
+		*.c) rm "$file.o" ;;
+		*) find . -name '*.o' -delete ;;
+		esac
+	done
 }
 
 mkdir "$work/sound"
-cp -r "$root/shm" "$root/lib" "$root/include" "$root/tests" "$work/sound"
+cp -r "$root/shm" "$root/lib" "$root/manager" "$root/include" "$root/tests" \
+	"$work/sound"
 (cd "$work/sound" && build "$@")
 
 for patch in "$root"/tests/mutants/*.patch; do
@@ -35,6 +57,7 @@ for patch in "$root"/tests/mutants/*.patch; do
 	cp -r "$work/sound" "$work/mutant"
 	if ! (cd "$work/mutant" &&
 	      GIT_CEILING_DIRECTORIES=$work git apply "$patch" &&
+	      forget "$patch" &&
 	      build "$@"); then
 		say 'not ok' "$name: the patch does not fit any more"
 	elif ! "$work/sound/kill" "$row" >"$work/out"; then

@@ -5,6 +5,7 @@
 #
 #      sh tools/setup.sh build     what it takes to build kin
 #      sh tools/setup.sh test      and what it takes to test it
+#      sh tools/setup.sh nightly   and what it takes to fuzz it
 #
 # Each thing is looked for by what is needed of it: a command, a header, a
 # library.  Where nothing is missing, no package manager is called.  Debian and
@@ -33,6 +34,9 @@ run:asan       gcc            libasan         gcc        gcc
 run:ubsan      gcc            libubsan        gcc        gcc
 run:tsan       gcc            libtsan         gcc        gcc'
 
+for_nightly='
+fuzz:clang     libclang-rt-dev compiler-rt    compiler-rt compiler-rt'
+
 fail() {
 	echo "setup: $*" >&2
 	exit 1
@@ -50,6 +54,10 @@ has() {
 	lib:*)		# what was msgpack is msgpack-c in later releases
 		pkg-config --exists "${1#lib:}" ||
 			pkg-config --exists "${1#lib:}-c"
+		;;
+	fuzz:*)
+		echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+			"${1#fuzz:}" -fsanitize=fuzzer -x c -o /dev/null -
 		;;
 	run:*)		# gcc answers with a path, if it has that library
 		gcc -print-file-name="lib${1#run:}.so" | grep /
@@ -107,7 +115,8 @@ install_missing() {
 case ${1:-} in
 build) needs=$for_build ;;
 test) needs=$for_build$for_test ;;
-*) fail "say what for: sh tools/setup.sh build, or test" ;;
+nightly) needs=$for_build$for_test$for_nightly ;;
+*) fail "say what for: sh tools/setup.sh build, test or nightly" ;;
 esac
 
 family=unknown

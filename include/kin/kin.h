@@ -15,11 +15,16 @@
 #define KIN_KIN_H
 
 #include <kin/conn.h>
+#include <kin/counter.h>
+#include <kin/dict.h>
 #include <kin/entry.h>
 #include <kin/error.h>
 #include <kin/inspect.h>
+#include <kin/list.h>
+#include <kin/manager.h>
 #include <kin/opts.h>
 #include <kin/process.h>
+#include <kin/proxy.h>
 #include <kin/queue.h>
 #include <kin/readonly.h>
 #include <kin/segment.h>
