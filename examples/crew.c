@@ -1,621 +1,325 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crew.c - count the words of many files, in many processes
+ * crew.c - count the words of many texts, in many processes
  *
- *                               ┌─▶ worker 0 ─┐
- *      feeder ──▶ names ────────┼─▶ worker 1 ─┼──▶ totals ──▶ the parent
- *                 (a queue)     └─▶ worker N ─┘    (a queue)
+ *                        texts (a segment)
+ *                          │  │
+ *      parent ──▶ names ───┼─▶ worker 0 ─┐    the manager's server
+ *        ▲      (a queue)  └─▶ worker 1 ─┴──▶ totals (a dict)
+ *        │                                        │
+ *        └────────────────────────────────────────┘
  *
- * The feeder puts the files' names into one queue.  Whichever worker is free
- * gets the next one, counts that file, and puts its counts into the other
- * queue, out of which the parent adds them up.  When there are no more names
- * the feeder shuts its queue down, and that is how the workers learn it.
+ * The parent deals the files out in batches.  Whichever worker is free gets
+ * the next batch from the queue, counts its texts where they lie, and adds all
+ * its counts to the totals in one step.
  *
- * Any of them may be killed at any time: the parent goes on with the others'
- * work, and a file counts whole or not at all.
+ * Any worker may be killed at any instruction, and every batch is still
+ * counted once:
+ *
+ *      not lost   A batch's mark is added together with its counts.  When a
+ *                 round is over the parent looks for the marks, and batches
+ *                 without one are dealt out in another round.
+ *      not twice  The mark is the greatest number that fits.  Once more does
+ *                 not, and then the whole step is refused.
  */
-#define _GNU_SOURCE 1
-
 #include <errno.h>
-#include <inttypes.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <kin/kin.h>
-
 #include "crew.h"
 
-/* Some 40000 names: a feeder that waits for room is woken for each of them. */
-#define NAMES_BYTES	(4 << 20)
-#define TOTALS_BYTES	(1 << 20)
-#define LOOK_MS		100		/* between looks at the processes */
-#define END_MS		5000		/* for an end that has to come */
-
 /*
- * The messages.  A name is the file's number, and its path.
- *
- * A part is some of a file's counts: this, and records.  A worker numbers the
- * words that it meets, and sends a word's letters only once, behind the
- * record in which it first stands; to add a record up is then a step through
- * two arrays.  The counts are the file's own when its last part is there.
+ * A batch is full when it has so many bytes of texts; or of names and their
+ * lengths, which with one more path still fit the 16 KiB of a message.
  */
-#define NAME_BYTES	16376		/* which every queue takes */
+#define BATCH_TEXTS	(2 << 20)
+#define BATCH_NAMES	(11 << 10)
+#define NAME_MORE	10		/* bytes of a message beside the name */
 
-struct part {
-	uint64_t file;
-	uint64_t bytes;			/* that were read */
-	uint32_t worker;
-	int32_t state;			/* FILE_WAITING: more parts follow */
-};
+#define ROUNDS		5		/* a batch may be somebody's death */
+#define LOOK_MS		100		/* between looks at the workers */
 
-struct record {
-	uint64_t count;
-	uint32_t number;		/* of the word, by that worker */
-	uint32_t letters;		/* that follow; 0 = told before */
-};
-
-/* One of the other processes. */
-struct member {
-	kin_process *process;
-	bool ended;
-
-	/* What the parent knows of a worker. */
-	uint32_t *known;		/* its word's number: ours */
-	size_t known_len;
-	size_t known_cap;
-	char *held;			/* records of an unfinished file */
-	size_t held_len;
-	size_t held_cap;
+struct batch {
+	size_t first;			/* file */
+	size_t end;			/* the file behind its last one */
+	bool done;
 };
 
 struct crew {
 	struct job *job;
-	kin_queue *names;
-	kin_queue *totals;
-	struct member feeder;
-	struct member *worker;		/* as many as the job wants */
-	kin_time since;
-	kin_time shown;			/* when the bar was drawn last */
-	bool bar;			/* somebody sees it */
+	kin_manager *manager;
+	kin_dict *totals;
+	kin_queue *names;		/* of this round */
+	kin_process **worker;		/* as many as the job wants, or NULL */
+	struct batch *batch;
+	size_t batches;
+	size_t left;			/* of them, not done */
 };
 
-/* What a child is started with: the parent's memory as it was is its own. */
-struct seat {
-	const struct crew *crew;
-	uint32_t number;
-};
-
-static double
-seconds_since(kin_time start)
-{
-	return (double)(kin_now().ns - start.ns) / 1e9;
-}
-
-void
-say(const char *fmt, ...)
-{
-	va_list args;
-
-	if (isatty(STDERR_FILENO))
-		fputs("\r\033[K", stderr);
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
-
-/* Say which kin call failed, and pass on how. */
-static int
-failed(const char *what, int r)
-{
-	say("%s: %s (%s)", what, kin_strerror(r), kin_errmsg());
-	return r;
-}
-
-/* The feeder */
+/* A round */
 
 static int
-feed(kin_call *call)
+start_workers(struct crew *crew)
 {
-	size_t len;
-	const struct seat *seat;
-	const struct files *files;
-	char msg[NAME_BYTES];
-	uint64_t i;
-	int r;
+	struct job *job = crew->job;
+	char name[24];
+	int r = 0;
 
-	r = kin_call_take(call, KIN_BIN(&seat, &len));
-	if (r < 0)
-		return failed("take its seat", r);
-	files = &seat->crew->job->files;
-	for (i = 0; i < files->len; i++) {
-		len = strlen(files->list[i].path);
-		if (len > sizeof(msg) - sizeof(i))
-			return -ENAMETOOLONG;
-		memcpy(msg, &i, sizeof(i));
-		memcpy(msg + sizeof(i), files->list[i].path, len);
-
-		/* If all workers are dead the parent shuts the queue down. */
-		r = kin_queue_put(seat->crew->names, msg, sizeof(i) + len,
-				  KIN_FOREVER);
-		if (r == -EPIPE)
-			return 0;
+	for (uint32_t i = 0; r >= 0 && i < job->workers; i++) {
+		snprintf(name, sizeof(name), "worker %u", i);
+		r = kin_process_start(&crew->worker[i], work,
+				      KIN_ARGS(crew->names, job->texts,
+					       crew->totals, job->pause_at),
+				      KIN_OPTS(kin_process_opts, .name = name));
 		if (r < 0)
-			return failed("put a name", r);
+			failed(name, r);
 	}
-	r = kin_queue_shutdown(seat->crew->names, KIN_FOREVER);
-	return r < 0 ? failed("end the names", r) : 0;
-}
-KIN_ENTRY(feed);
-
-/* A worker */
-
-struct desk {
-	const struct crew *crew;
-	struct words words;
-	struct text text;
-	uint32_t told;			/* words that the parent knows */
-	char *msg;			/* a part, and its records */
-	size_t limit;
-};
-
-static int
-put_part(struct desk *desk, struct part part, int state, size_t len)
-{
-	int r;
-
-	part.state = state;
-	memcpy(desk->msg, &part, sizeof(part));
-	r = kin_queue_put(desk->crew->totals, desk->msg, len, KIN_FOREVER);
-	return r < 0 ? failed("put totals", r) : 0;
-}
-
-/* Send the file's counts, in as many parts as it takes. */
-static int
-send_counts(struct desk *desk, struct part part, int state)
-{
-	const struct words *words = &desk->words;
-	size_t len = sizeof(part);
-	int r;
-
-	for (size_t i = 0; i < words->touched_len; i++) {
-		uint32_t number = words->touched[i];
-		const struct word *word = &words->list[number];
-		struct record record = {
-			.count = word->count,
-			.number = number,
-			.letters = number == desk->told ? word->len : 0,
-		};
-
-		if (len + sizeof(record) + record.letters > desk->limit) {
-			r = put_part(desk, part, FILE_WAITING, len);
-			if (r < 0)
-				return r;
-			len = sizeof(part);
-		}
-		memcpy(desk->msg + len, &record, sizeof(record));
-		len += sizeof(record);
-		if (record.letters == 0)
-			continue;
-
-		memcpy(desk->msg + len, words->letters + word->at, word->len);
-		len += word->len;
-		desk->told++;
-	}
-
-	return put_part(desk, part, state, len);
-}
-
-static int
-work_on(struct desk *desk, uint32_t worker, uint64_t file, const char *path)
-{
-	const char *pause_at = desk->crew->job->pause_at;
-	struct part part = { .worker = worker, .file = file };
-	int state;
-	int r;
-
-	if (pause_at && strcmp(path, pause_at) == 0) {
-		fprintf(stderr, "worker %d holds %s\n", (int)getpid(), path);
-		raise(SIGSTOP);
-	}
-
-	state = words_of_file(&desk->words, &desk->text, path, &part.bytes);
-	if (state < 0)
-		return state;
-	r = send_counts(desk, part, state);
-	words_forget(&desk->words);
 	return r;
 }
 
-static int
-work(kin_call *call)
+static bool
+all_ended(struct crew *crew)
 {
-	size_t len;
-	const struct seat *seat;
-	struct desk desk = { 0 };
-	char name[NAME_BYTES + 1];
-	uint64_t file;
-	ssize_t n;
+	for (uint32_t i = 0; i < crew->job->workers; i++)
+		if (kin_process_join(crew->worker[i], NULL, KIN_NOWAIT) < 0)
+			return false;
+	return true;
+}
+
+static void
+show_progress(struct crew *crew, size_t dealt)
+{
+	ssize_t waiting = kin_queue_len(crew->names);
+
+	if (waiting >= 0 && isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%zu of %zu batches",
+			dealt - (size_t)waiting, crew->batches);
+}
+
+/* Put a batch: its mark, where its texts begin, and each file's length. */
+static int
+deal(struct crew *crew, size_t number)
+{
+	const struct batch *batch = &crew->batch[number];
+	const struct file *file = crew->job->files.list;
+	char mark[MARK_BYTES];
+	kin_builder *names;
 	int r;
 
-	r = kin_call_take(call, KIN_BIN(&seat, &len));
+	snprintf(mark, sizeof(mark), MARK_FORMAT, number);
+	r = kin_builder_new(&names);
 	if (r < 0)
-		return failed("take its seat", r);
-	desk.crew = seat->crew;
-	desk.limit = kin_queue_limit(seat->crew->totals);
-	desk.msg = malloc(desk.limit);
-	if (desk.msg == NULL)
-		return -ENOMEM;
+		return failed("a batch", r);
+	kin_builder_map(names);
+	for (size_t i = batch->first; i < batch->end; i++)
+		kin_builder_add(names, file[i].path, file[i].len);
+	kin_builder_end(names);
 
-	while (r >= 0) {
-		n = kin_queue_get(seat->crew->names, name, NAME_BYTES,
-				  KIN_FOREVER);
-		if (n == -EPIPE)
-			break;
-		if (n < 0) {
-			r = failed("get a name", (int)n);
-			break;
-		}
-		memcpy(&file, name, sizeof(file));
-		name[n] = '\0';
-		r = work_on(&desk, seat->number, file, name + sizeof(file));
-	}
-
-	words_free(&desk.words);
-	text_free(&desk.text);
-	free(desk.msg);
-	return r;
+	/* The dead make no room. */
+	do
+		r = kin_queue_put_values(crew->names,
+					 KIN_ARGS(mark, file[batch->first].at,
+						  names), kin_in_ms(LOOK_MS));
+	while (r == -ETIMEDOUT && !all_ended(crew));
+	kin_builder_free(names);
+	return r < 0 && r != -ETIMEDOUT ? failed("deal a batch", r) : r;
 }
-KIN_ENTRY(work);
-
-/* The parent: its queues and processes */
 
 static int
-make_queues(struct crew *crew)
+deal_all(struct crew *crew)
 {
-	uint32_t members = crew->job->workers + 2;
 	int r;
+
+	for (size_t i = 0; i < crew->batches; i++) {
+		if (i >= crew->batches / 2)
+			run_midway(crew->job);
+		if (crew->batch[i].done)
+			continue;
+		r = deal(crew, i);
+		if (r < 0)
+			return r == -ETIMEDOUT ? 0 : r;
+		show_progress(crew, i + 1);
+	}
+	return 0;
+}
+
+/* No more names: the workers finish what is there, and say what they did. */
+static int
+finish_workers(struct crew *crew)
+{
+	int result, files, r;
+
+	r = kin_queue_shutdown(crew->names, kin_in_ms(CALL_MS));
+	if (r < 0)
+		failed("end the names", r);
+	for (uint32_t i = 0; i < crew->job->workers; i++) {
+		kin_process *worker = crew->worker[i];
+
+		if (worker == NULL)
+			continue;
+		result = kin_process_result(worker, KIN_TAKE(&files),
+					    KIN_FOREVER);
+		if (result == 0)
+			say("%s counted %d files", kin_process_name(worker),
+			    files);
+		else if (result == -EOWNERDEAD)
+			say("%s", kin_errmsg());
+		else
+			r = failed(kin_process_name(worker), result);
+		kin_process_close(worker);
+		crew->worker[i] = NULL;
+	}
+	return r;
+}
+
+static int
+find_marks(struct crew *crew)
+{
+	char mark[MARK_BYTES];
+	int r;
+
+	for (size_t i = 0; i < crew->batches; i++) {
+		if (crew->batch[i].done)
+			continue;
+		snprintf(mark, sizeof(mark), MARK_FORMAT, i);
+		r = kin_dict_has(crew->totals, KIN_V(mark), kin_in_ms(CALL_MS));
+		if (r < 0)
+			return failed("find a mark", r);
+		crew->batch[i].done = r == 1;
+		crew->left -= (size_t)r;
+	}
+	return 0;
+}
+
+static int
+run_round(struct crew *crew)
+{
+	int ends, r;
 
 	r = kin_queue_create(&crew->names,
-			     KIN_OPTS(kin_queue_opts, .members = members,
-				      .bytes = NAMES_BYTES,
-				      .label = "names"));
+			     KIN_OPTS(kin_queue_opts, .label = "names",
+				      .members = crew->job->workers + 1));
 	if (r < 0)
 		return failed("queue names", r);
-	r = kin_queue_create(&crew->totals,
-			     KIN_OPTS(kin_queue_opts, .members = members,
-				      .bytes = TOTALS_BYTES,
-				      .label = "totals"));
-	return r < 0 ? failed("queue totals", r) : 0;
-}
-
-static int
-start_member(struct member *member, kin_entry_fn *fn, struct seat seat,
-	     const char *name)
-{
-	int r = kin_process_start(&member->process, fn,
-				  KIN_ARGS(KIN_BIN(&seat, sizeof(seat))),
-				  KIN_OPTS(kin_process_opts, .name = name));
-
-	return r < 0 ? failed(name, r) : 0;
-}
-
-static int
-start(struct crew *crew)
-{
-	uint32_t workers = crew->job->workers;
-	struct seat seat = { .crew = crew };
-	char name[24];
-	int r;
-
-	crew->worker = calloc(workers, sizeof(*crew->worker));
-	if (crew->worker == NULL)
-		return -ENOMEM;
-	r = make_queues(crew);
+	r = start_workers(crew);
 	if (r >= 0)
-		r = start_member(&crew->feeder, feed, seat, "feeder");
-	for (; r >= 0 && seat.number < workers; seat.number++) {
-		snprintf(name, sizeof(name), "worker %" PRIu32, seat.number);
-		r = start_member(&crew->worker[seat.number], work, seat, name);
-	}
-	return r;
-}
-
-/*
- * Has it ended, at the latest by the deadline?  No good end goes unsaid.
- * Returns 1, or 0 if it goes on, be it stopped.
- */
-static int
-look_at(struct crew *crew, struct member *member, kin_time deadline)
-{
-	struct kin_status status;
-	char words[64];
-	int r;
-
-	if (member->process == NULL || member->ended)
-		return 1;
-	r = kin_process_join(member->process, &status, deadline);
-	if (r == -ETIMEDOUT)
-		return 0;
-	if (r < 0)
-		return failed(kin_process_name(member->process), r);
-
-	member->ended = true;
-	if (status.how == KIN_EXITED && status.code == 0)
-		return 1;
-	crew->job->trouble = true;
-	say("%s (pid %d): %s%s%s", kin_process_name(member->process),
-	    (int)kin_process_pid(member->process),
-	    kin_status_words(&status, words, sizeof(words)),
-	    status.code < 0 ? ", " : "",
-	    status.code < 0 ? kin_strerror(status.code) : "");
-	return 1;
-}
-
-/* No more puts into it. */
-static int
-end_queue(kin_queue *q, kin_time deadline)
-{
-	int r = q == NULL ? 0 : kin_queue_shutdown(q, deadline);
-
-	return r < 0 ? failed(kin_queue_label(q), r) : 0;
-}
-
-/*
- * Look at everyone.  A feeder that died has not shut its queue down, and the
- * workers would wait for ever.  (Where it has, a second time does no harm.)
- * When no worker is left, nobody puts totals any more: a queue that is shut
- * down says when the last of them has been got.
- */
-static int
-look_at_all(struct crew *crew)
-{
-	uint32_t ended = 0;
-	int r;
-
-	r = look_at(crew, &crew->feeder, KIN_NOWAIT);
-	if (r > 0)
-		r = end_queue(crew->names, kin_in_ms(END_MS));
-	if (r < 0)
-		return r;
-
-	for (uint32_t i = 0; i < crew->job->workers; i++) {
-		r = look_at(crew, &crew->worker[i], KIN_NOWAIT);
-		if (r < 0)
-			return r;
-		ended += (uint32_t)r;
-	}
-	if (ended < crew->job->workers)
-		return 0;
-	return end_queue(crew->totals, kin_in_ms(END_MS));
-}
-
-/* End one whose work is over, and let go of it. */
-static void
-end_of(struct crew *crew, struct member *member, kin_time deadline)
-{
-	if (look_at(crew, member, deadline) == 0) {
-		say("%s (pid %d) does not end: killing it",
-		    kin_process_name(member->process),
-		    (int)kin_process_pid(member->process));
-		kin_process_signal(member->process, SIGKILL);
-		look_at(crew, member, kin_in_ms(END_MS));
-	}
-	kin_process_close(member->process);
-	free(member->known);
-	free(member->held);
-}
-
-/* Everything that start made, whatever came of it. */
-static void
-stop(struct crew *crew)
-{
-	kin_time deadline = kin_in_ms(END_MS);
-	uint32_t started = crew->worker ? crew->job->workers : 0;
-
-	/* Who waits in one of the queues wakes up, and finds it over. */
-	if (end_queue(crew->names, deadline) < 0 ||
-	    end_queue(crew->totals, deadline) < 0)
-		crew->job->trouble = true;
-
-	end_of(crew, &crew->feeder, deadline);
-	for (uint32_t i = 0; i < started; i++)
-		end_of(crew, &crew->worker[i], deadline);
-	free(crew->worker);
+		r = deal_all(crew);
+	ends = finish_workers(crew);
 	kin_queue_close(crew->names);
-	kin_queue_close(crew->totals);
+	if (r < 0 || ends < 0)
+		return r < 0 ? r : ends;
+	return find_marks(crew);
 }
 
-/* The parent: adding up */
+/* Before the rounds, and after them */
 
-/* A worker's next word: find out its number here. */
 static int
-learn(struct words *words, struct member *worker, const char *letters,
-      size_t len)
+make_batches(struct crew *crew)
 {
-	uint32_t *known = grown(worker->known, &worker->known_cap,
-				worker->known_len + 1, sizeof(*known));
-	int r;
+	const struct files *files = &crew->job->files;
+	size_t texts = 0, names = 0;
+	struct batch *batch;
 
-	if (known == NULL)
+	crew->batch = calloc(files->len, sizeof(*crew->batch));
+	if (crew->batch == NULL)
 		return -ENOMEM;
-	worker->known = known;
-	r = words_find(words, letters, len, &known[worker->known_len]);
-	if (r < 0)
-		return r;
-	worker->known_len++;
+	for (size_t i = 0; i < files->len; i++) {
+		if (texts == 0)
+			crew->batch[crew->batches++].first = i;
+		batch = &crew->batch[crew->batches - 1];
+		batch->end = i + 1;
+		texts += files->list[i].len + 1;
+		names += strlen(files->list[i].path) + NAME_MORE;
+		if (texts >= BATCH_TEXTS || names >= BATCH_NAMES)
+			texts = names = 0;
+	}
+	crew->left = crew->batches;
 	return 0;
 }
 
-/* Add the records of a file that is complete. */
 static int
-add_up(struct words *words, struct member *worker, const char *at, size_t len)
+make_totals(struct crew *crew)
 {
-	const char *end = at + len;
-	struct record record;
 	int r;
 
-	while (at < end) {
-		if ((size_t)(end - at) < sizeof(record))
-			return -EPROTO;
-		memcpy(&record, at, sizeof(record));
-		at += sizeof(record);
-
-		if (record.letters != 0) {
-			if (record.number != worker->known_len ||
-			    record.letters > (size_t)(end - at))
-				return -EPROTO;
-			r = learn(words, worker, at, record.letters);
-			if (r < 0)
-				return r;
-			at += record.letters;
-		}
-		if (record.number >= worker->known_len)
-			return -EPROTO;
-		words->list[worker->known[record.number]].count += record.count;
-	}
-	return 0;
+	r = kin_manager_start(&crew->manager, NULL, kin_in_ms(CALL_MS));
+	if (r < 0)
+		return failed("start a manager", r);
+	printf("manager   pid %d, %s\n", (int)kin_manager_pid(crew->manager),
+	       kin_manager_address(crew->manager));
+	r = kin_dict_create(&crew->totals, crew->manager, "totals",
+			    kin_in_ms(CALL_MS));
+	return r < 0 ? failed("dict totals", r) : 0;
 }
 
 static int
-hold(struct member *worker, const char *records, size_t len)
+take_totals(struct crew *crew)
 {
-	char *held = grown(worker->held, &worker->held_cap,
-			   worker->held_len + len, 1);
-
-	if (held == NULL)
-		return -ENOMEM;
-	memcpy(held + worker->held_len, records, len);
-	worker->held = held;
-	worker->held_len += len;
-	return 0;
-}
-
-static int
-take_part(struct crew *crew, const char *msg, size_t len)
-{
-	struct job *job = crew->job;
-	struct member *worker;
-	struct file *file;
-	struct part part;
+	struct kin_cursor pairs;
+	kin_values *all;
+	const char *key;
+	uint64_t n;
+	size_t len;
 	int r;
 
-	if (len < sizeof(part))
-		return -EPROTO;
-	memcpy(&part, msg, sizeof(part));
-	if (part.worker >= job->workers || part.file >= job->files.len)
-		return -EPROTO;
-	worker = &crew->worker[part.worker];
-	file = &job->files.list[part.file];
-	msg += sizeof(part);
-	len -= sizeof(part);
-
-	/* All that is held goes if the worker dies before the last part. */
-	if (part.state == FILE_WAITING)
-		return hold(worker, msg, len);
-	if (worker->held_len > 0) {
-		r = hold(worker, msg, len);
-		if (r < 0)
-			return r;
-		msg = worker->held;
-		len = worker->held_len;
-		worker->held_len = 0;
-	}
-
-	r = add_up(&job->words, worker, msg, len);
+	r = kin_dict_items(crew->totals, &all, kin_in_ms(CALL_MS));
 	if (r < 0)
-		return r;
-	file->state = part.state;
-	file->bytes = part.bytes;
-	job->bytes += part.bytes;
-	job->skipped += part.state == FILE_SKIPPED;
-	job->done++;
-	return 0;
-}
-
-/* [##########..........]  50%  2611/5222 files  9321 files/s */
-static void
-show_progress(struct crew *crew)
-{
-	static const char bar[] = "##############################"
-				  "..............................";
-	const int width = (sizeof(bar) - 1) / 2;
-	const struct job *job = crew->job;
-	double part = (double)job->done / (double)job->files.len;
-	int full = (int)(part * width);
-
-	if (!crew->bar || seconds_since(crew->shown) < LOOK_MS / 1e3)
-		return;
-	crew->shown = kin_now();
-	fprintf(stderr, "\r[%.*s] %3.0f%%  %zu/%zu files  %.0f files/s", width,
-		bar + width - full, part * 100, job->done, job->files.len,
-		(double)job->done / seconds_since(crew->since));
-}
-
-/* Run the command in the middle, where all queues and processes are there. */
-static void
-run_midway(struct job *job)
-{
-	if (job->midway == NULL || job->done < job->files.len / 2)
-		return;
-	say("halfway, %zu of %zu files: %s", job->done, job->files.len,
-	    job->midway);
-	fflush(stdout);
-	if (system(job->midway) != 0) {
-		say("that command failed");
-		job->trouble = true;
-	}
-	job->midway = NULL;
-}
-
-/* Get all totals that come. */
-static int
-gather(struct crew *crew)
-{
-	struct job *job = crew->job;
-	size_t limit = kin_queue_limit(crew->totals);
-	char *msg = malloc(limit);
-	ssize_t n;
-	int r = msg == NULL ? -ENOMEM : 0;
-
-	while (r >= 0 && job->done < job->files.len) {
-		n = kin_queue_get(crew->totals, msg, limit, kin_in_ms(LOOK_MS));
-		if (n == -EPIPE)
+		return failed("take the totals", r);
+	r = kin_values_take(all, &pairs);
+	while (r >= 0) {
+		r = kin_cursor_next(&pairs, KIN_STR(&key, &len), &n);
+		if (r <= 0)
 			break;
-		if (n == -ETIMEDOUT)
-			r = look_at_all(crew);
-		else if (n < 0)
-			r = failed("get totals", (int)n);
-		else
-			r = take_part(crew, msg, (size_t)n);
-		show_progress(crew);
-		run_midway(job);
+		if (key[0] != MARK_FORMAT[0])
+			r = words_add(&crew->job->words, key, len, n);
 	}
-	free(msg);
+	kin_values_free(all);
 	return r;
 }
 
+static void
+say_missing(struct crew *crew)
+{
+	struct job *job = crew->job;
+
+	for (size_t i = 0; i < crew->batches; i++) {
+		const struct batch *batch = &crew->batch[i];
+
+		if (batch->done)
+			continue;
+		for (size_t f = batch->first; f < batch->end; f++) {
+			say("missing: %s", job->files.list[f].path);
+			job->files.list[f].missing = true;
+			job->missing++;
+		}
+	}
+	job->trouble |= job->missing > 0;
+}
 
 int
 crew_count(struct job *job)
 {
-	struct crew crew = {
-		.job = job,
-		.bar = isatty(STDERR_FILENO),
-		.since = kin_now(),
-	};
+	struct crew crew = { .job = job };
+	kin_time since = kin_now();
 	int r;
 
-	r = start(&crew);
+	crew.worker = calloc(job->workers, sizeof(*crew.worker));
+	r = crew.worker == NULL ? -ENOMEM : make_batches(&crew);
 	if (r >= 0)
-		r = gather(&crew);
-	job->seconds = seconds_since(crew.since);
-	stop(&crew);
-	if (crew.bar)
-		fputs("\r\033[K", stderr);
+		r = make_totals(&crew);
+	for (int i = 0; r >= 0 && crew.left > 0 && i < ROUNDS; i++)
+		r = run_round(&crew);
+	if (r >= 0)
+		r = take_totals(&crew);
+	job->seconds = (double)(kin_now().ns - since.ns) / 1e9;
+	if (r >= 0)
+		say_missing(&crew);
+
+	kin_dict_close(crew.totals);
+	kin_manager_close(crew.manager);
+	free(crew.batch);
+	free(crew.worker);
 	return r;
 }

@@ -2,10 +2,10 @@
 /*
  * wordcount.c - count the words of many files, and check the count
  *
- *      find the files ──▶ count in many processes ──▶ say what came of it
- *                         (crew.c)                            │
- *                         count in this process  ──▶ compare ◀┘
- *                         (words.c)
+ *      find the files, ──┬▶ count in many processes ──▶ say what came of it
+ *      load their texts  │  (crew.c, worker.c)                 │
+ *                        └▶ count in this process ──▶ compare ◀┘
+ *                           (words.c)
  *
  * The main job of kin: work that is too much for one process is shared by
  * many, any of which may be killed, and comes to exactly the same result.
@@ -16,6 +16,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,16 +26,50 @@
 #include "crew.h"
 
 #define TOP		20		/* words that are shown */
-#define MISSING_SHOWN	10
 #define DIFFERENT_SHOWN	10
 
-/* What is said at the end */
+/* What is said on the way, and at the end */
+
+void
+say(const char *fmt, ...)
+{
+	va_list args;
+
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+int
+failed(const char *what, int r)
+{
+	say("%s: %s (%s)", what, kin_strerror(r), kin_errmsg());
+	return r;
+}
+
+void
+run_midway(struct job *job)
+{
+	if (job->midway == NULL)
+		return;
+	say("halfway: %s", job->midway);
+	fflush(stdout);
+	if (system(job->midway) != 0) {
+		say("that command failed");
+		job->trouble = true;
+	}
+	job->midway = NULL;
+}
 
 static void
 print_result(const struct job *job)
 {
 	const struct word *top[TOP];
 	size_t len = words_top(&job->words, top, TOP);
+	double mb = (double)job->files.bytes / 1e6;
 	uint64_t all = 0;
 
 	for (size_t i = 0; i < job->words.len; i++)
@@ -44,93 +79,54 @@ print_result(const struct job *job)
 		printf("%10" PRIu64 "  %.*s\n", top[i]->count,
 		       (int)top[i]->len, job->words.letters + top[i]->at);
 	printf("files     %zu; %zu more are no text, or not readable\n",
-	       job->done - job->skipped, job->skipped);
-	printf("bytes     %" PRIu64 "\n", job->bytes);
+	       job->files.len - job->missing, job->files.skipped);
 	printf("words     %" PRIu64 ", %zu different ones\n", all,
 	       job->words.len);
-	printf("time      %.3f s by %" PRIu32 " workers: %.0f files/s, "
-	       "%.1f MB/s\n", job->seconds, job->workers,
-	       (double)job->done / job->seconds,
-	       (double)job->bytes / 1e6 / job->seconds);
-}
-
-static void
-print_missing(struct job *job)
-{
-	size_t missing = job->files.len - job->done;
-	size_t shown = 0;
-
-	if (missing == 0)
-		return;
-	job->trouble = true;
-	for (size_t i = 0; i < job->files.len && shown < MISSING_SHOWN; i++) {
-		if (job->files.list[i].state != FILE_WAITING)
-			continue;
-		say("missing: %s", job->files.list[i].path);
-		shown++;
-	}
-	if (missing > shown)
-		say("missing: %zu more", missing - shown);
-}
-
-/* The same files once more, all in this process. */
-static int
-count_alone(struct job *job, struct words *words)
-{
-	struct text text = { 0 };
-	int r = 0;
-
-	for (size_t i = 0; i < job->files.len; i++) {
-		struct file *file = &job->files.list[i];
-		uint64_t bytes;
-
-		if (file->state == FILE_WAITING)
-			continue;
-		r = words_of_file(words, &text, file->path, &bytes);
-		if (r < 0)
-			break;
-		if (r == file->state && bytes == file->bytes)
-			continue;
-		job->trouble = true;
-		say("changed between the counts: %s", file->path);
-	}
-	text_free(&text);
-	return r < 0 ? r : 0;
+	printf("time      %.3f s by %" PRIu32 " workers: %.1f MB/s\n",
+	       job->seconds, job->workers, mb / job->seconds);
 }
 
 /* How many words have not the same count in both; the first few are shown. */
-static ssize_t
-count_different(struct words *ours, struct words *alone)
+static size_t
+count_different(const struct words *ours, const struct words *alone)
 {
-	ssize_t different = 0;
-	int r;
+	size_t different = 0;
 
-	/* What only one of them knows, the other has none of. */
-	for (size_t i = 0; i < ours->len; i++) {
-		const struct word *word = &ours->list[i];
-		uint32_t number;
-
-		r = words_find(alone, ours->letters + word->at, word->len,
-			       &number);
-		if (r < 0)
-			return r;
-	}
 	for (size_t i = 0; i < alone->len; i++) {
 		const struct word *word = &alone->list[i];
 		const char *letters = alone->letters + word->at;
-		uint32_t number;
+		uint64_t n = words_get(ours, letters, word->len);
 
-		r = words_find(ours, letters, word->len, &number);
-		if (r < 0)
-			return r;
-		if (ours->list[number].count == word->count)
+		if (n == word->count)
 			continue;
 		if (different++ < DIFFERENT_SHOWN)
 			say("different: %" PRIu64 " by many, %" PRIu64
-			    " by one: %.*s", ours->list[number].count,
-			    word->count, (int)word->len, letters);
+			    " by one: %.*s", n, word->count, (int)word->len,
+			    letters);
+	}
+	for (size_t i = 0; i < ours->len; i++) {
+		const struct word *word = &ours->list[i];
+
+		if (words_get(alone, ours->letters + word->at, word->len) == 0)
+			different++;
 	}
 	return different;
+}
+
+/* The same texts once more, all in this process. */
+static int
+count_alone(const struct job *job, struct words *words)
+{
+	const char *texts = kin_segment_data(job->texts);
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < job->files.len; i++) {
+		const struct file *file = &job->files.list[i];
+
+		if (!file->missing)
+			r = words_count(words, texts + file->at, file->len);
+	}
+	return r;
 }
 
 /* Is it right, and was it worth it? */
@@ -139,23 +135,24 @@ check(struct job *job)
 {
 	struct words alone = { 0 };
 	kin_time since = kin_now();
-	ssize_t different;
+	size_t different = 0;
 	double seconds;
 	int r;
 
 	r = count_alone(job, &alone);
 	seconds = (double)(kin_now().ns - since.ns) / 1e9;
-	different = r < 0 ? r : count_different(&job->words, &alone);
+	if (r >= 0)
+		different = count_different(&job->words, &alone);
 	words_free(&alone);
-	if (different < 0)
-		return (int)different;
+	if (r < 0)
+		return r;
 
 	if (different == 0) {
 		printf("check     every word has the same count by one "
 		       "process\n");
 	} else {
 		job->trouble = true;
-		printf("check     FAILED: %zd words have another count by one "
+		printf("check     FAILED: %zu words have another count by one "
 		       "process\n", different);
 	}
 	printf("speed-up  %.2f: one process took %.3f s\n",
@@ -163,18 +160,23 @@ check(struct job *job)
 	return 0;
 }
 
-/*
- * Read every file once and forget it.  Both counts then find them all in the
- * page cache, and neither pays the disk for the other.
- */
-static void
-warm_up(const struct files *files)
+/* Into a segment: whoever counts them then finds them in memory. */
+static int
+load_texts(struct job *job)
 {
-	struct text text = { 0 };
+	kin_time since = kin_now();
+	int r;
 
-	for (size_t i = 0; i < files->len; i++)
-		(void)text_read(&text, files->list[i].path);
-	text_free(&text);
+	r = kin_segment_create(&job->texts,
+			       KIN_OPTS(kin_segment_opts, .label = "texts",
+					.bytes = job->files.bytes));
+	if (r < 0)
+		return failed("segment texts", r);
+	files_load(&job->files, kin_segment_data(job->texts));
+	printf("texts     %zu files, %.1f MB, read in %.3f s\n",
+	       job->files.len, (double)job->files.bytes / 1e6,
+	       (double)(kin_now().ns - since.ns) / 1e9);
+	return 0;
 }
 
 static int
@@ -182,15 +184,11 @@ count(struct job *job)
 {
 	int r;
 
-	printf("%zu files, %.1f MB; reading them once, to be fair\n",
-	       job->files.len, (double)job->files.bytes / 1e6);
-	fflush(stdout);
-	warm_up(&job->files);
-
-	r = crew_count(job);
+	r = load_texts(job);
+	if (r >= 0)
+		r = crew_count(job);
 	if (r < 0)
 		return r;
-	print_missing(job);
 	print_result(job);
 	fflush(stdout);
 	return check(job);
@@ -204,14 +202,16 @@ static const char help[] =
 "/usr/share/doc, in many processes; then check that by one process.\n"
 "\n"
 "  -j, --workers N      so many processes count; default: one for each CPU\n"
-"      --midway CMD     run the shell command when half of the files are done\n"
+"      --midway CMD     run the shell command when half of the files are dealt\n"
+"                       out\n"
 "      --pause-at PATH  for tests: the worker that gets the file of exactly\n"
 "                       that path says \"worker PID holds PATH\" on standard\n"
 "                       error and stops itself by SIGSTOP before it counts\n"
 "  -h, --help           this\n"
 "\n"
-"Ends with 0 if all went well; with 1 if a process died, a file is missing,\n"
-"the check or CMD failed; with 2 if it was called in a wrong way.\n";
+"Ends with 0 if every file was counted, whoever was killed meanwhile; with 1 if\n"
+"files are missing, the check or CMD failed; with 2 if it was called in a wrong\n"
+"way.\n";
 
 static uint32_t
 cpus_allowed(void)
@@ -305,7 +305,7 @@ find_files(struct job *job, char **paths)
 int
 main(int argc, char **argv)
 {
-	struct job job = { 0 };
+	struct job job = { .pause_at = "" };
 	int r;
 
 	r = kin_init(argc, argv);
@@ -323,6 +323,7 @@ main(int argc, char **argv)
 	}
 
 	words_free(&job.words);
+	kin_segment_close(job.texts);
 	files_free(&job.files);
 	if (fflush(stdout) != 0) {
 		say("wordcount: standard output is lost");

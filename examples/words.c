@@ -19,18 +19,12 @@
 /* Descriptors that a walk may hold open at once. */
 #define WALK_FDS	32
 
-#define READ_BYTES	((size_t)64 * 1024)
-
 /* FNV-1a. */
 #define HASH_BASIS	2166136261u
 #define HASH_PRIME	16777619u
 
-struct slot {
-	uint32_t hash;
-	uint32_t number;		/* of the word, plus one; 0 = free */
-};
-
-void *
+/* An array that grows: room for need elements, or NULL and old is as it was. */
+static void *
 grown(void *old, size_t *cap, size_t need, size_t element_bytes)
 {
 	size_t want = *cap < 16 ? 16 : *cap;
@@ -49,6 +43,39 @@ grown(void *old, size_t *cap, size_t need, size_t element_bytes)
 
 /* Files */
 
+/* Its first bytes, at most len: how many could be read. */
+static size_t
+read_file(const char *path, char *bytes, size_t len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	size_t got = 0;
+	ssize_t n = fd;
+
+	while (n >= 0 && got < len) {
+		n = read(fd, bytes + got, len - got);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		else if (n <= 0)
+			break;
+		got += (size_t)n;
+	}
+	if (fd >= 0)
+		close(fd);
+	return got;
+}
+
+static bool
+is_text(const char *path, size_t len)
+{
+	char probe[TEXT_PROBE];
+	size_t n;
+
+	if (len == 0)
+		return true;
+	n = read_file(path, probe, len < TEXT_PROBE ? len : TEXT_PROBE);
+	return n > 0 && memchr(probe, 0, n) == NULL;
+}
+
 /* nftw hands nothing through to its callback. */
 static struct files *walk_files;
 
@@ -56,6 +83,7 @@ static int
 walk_file(const char *path, const struct stat *st, int what, struct FTW *where)
 {
 	struct files *files = walk_files;
+	size_t len = (size_t)st->st_size;
 	struct file *list;
 	char *copy;
 
@@ -64,6 +92,10 @@ walk_file(const char *path, const struct stat *st, int what, struct FTW *where)
 		fprintf(stderr, "cannot look into %s\n", path);
 	if (what != FTW_F || !S_ISREG(st->st_mode))
 		return 0;
+	if (!is_text(path, len)) {
+		files->skipped++;
+		return 0;
+	}
 
 	list = grown(files->list, &files->cap, files->len + 1, sizeof(*list));
 	if (list == NULL)
@@ -72,13 +104,12 @@ walk_file(const char *path, const struct stat *st, int what, struct FTW *where)
 	copy = strdup(path);
 	if (copy == NULL)
 		return -ENOMEM;
-
 	list[files->len++] = (struct file){
 		.path = copy,
-		.bytes = (uint64_t)st->st_size,
-		.state = FILE_WAITING,
+		.at = files->bytes,
+		.len = len,
 	};
-	files->bytes += (uint64_t)st->st_size;
+	files->bytes += len + 1;
 	return 0;
 }
 
@@ -93,6 +124,17 @@ files_find(struct files *files, const char *path)
 	return r == -1 ? -errno : r;
 }
 
+/* One that has become shorter leaves a gap of zero bytes, which is no word. */
+void
+files_load(struct files *files, char *room)
+{
+	for (size_t i = 0; i < files->len; i++) {
+		const struct file *file = &files->list[i];
+
+		(void)read_file(file->path, room + file->at, file->len);
+	}
+}
+
 void
 files_free(struct files *files)
 {
@@ -102,70 +144,34 @@ files_free(struct files *files)
 	*files = (struct files){ 0 };
 }
 
-/* Texts */
-
-static int
-read_all(struct text *text, int fd)
-{
-	unsigned char *bytes;
-	ssize_t n;
-
-	text->len = 0;
-	for (;;) {
-		bytes = grown(text->bytes, &text->cap, text->len + READ_BYTES,
-			      1);
-		if (bytes == NULL)
-			return -ENOMEM;
-		text->bytes = bytes;
-
-		n = read(fd, bytes + text->len, text->cap - text->len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return 1;
-
-		/* Most of what is no text is seen here, and not read on. */
-		if (text->len < TEXT_PROBE) {
-			size_t end = text->len + (size_t)n;
-
-			if (end > TEXT_PROBE)
-				end = TEXT_PROBE;
-			if (memchr(bytes + text->len, 0, end - text->len))
-				return 0;
-		}
-		text->len += (size_t)n;
-	}
-}
-
-int
-text_read(struct text *text, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	r = read_all(text, fd);
-	close(fd);
-	return r;
-}
-
-void
-text_free(struct text *text)
-{
-	free(text->bytes);
-	*text = (struct text){ 0 };
-}
-
 /* Words */
+
+/*
+ * The slot of that word, or the free one where it would be.  At most half of
+ * the slots are taken: a search is short, and ends.
+ */
+static uint32_t *
+slot_of(const struct words *words, const char *letters, size_t len,
+	uint32_t hash)
+{
+	size_t mask = words->slots_len - 1;
+	size_t s;
+
+	for (s = hash & mask; words->slots[s] != 0; s = (s + 1) & mask) {
+		const struct word *word = &words->list[words->slots[s] - 1];
+
+		if (word->hash == hash && word->len == len &&
+		    memcmp(words->letters + word->at, letters, len) == 0)
+			break;
+	}
+	return &words->slots[s];
+}
 
 static int
 slots_double(struct words *words)
 {
 	size_t len = words->slots_len == 0 ? 1024 : words->slots_len * 2;
-	struct slot *slots = calloc(len, sizeof(*slots));
+	uint32_t *slots = calloc(len, sizeof(*slots));
 
 	if (slots == NULL)
 		return -ENOMEM;
@@ -173,10 +179,9 @@ slots_double(struct words *words)
 	for (size_t i = 0; i < words->len; i++) {
 		size_t s = words->list[i].hash & (len - 1);
 
-		while (slots[s].number != 0)
+		while (slots[s] != 0)
 			s = (s + 1) & (len - 1);
-		slots[s].hash = words->list[i].hash;
-		slots[s].number = (uint32_t)i + 1;
+		slots[s] = (uint32_t)i + 1;
 	}
 	free(words->slots);
 	words->slots = slots;
@@ -186,10 +191,9 @@ slots_double(struct words *words)
 
 /* Add a word that is known to be new. */
 static int
-word_add(struct words *words, const char *letters, size_t len, uint32_t hash)
+word_new(struct words *words, const char *letters, size_t len, uint32_t hash)
 {
 	struct word *list;
-	uint32_t *touched;
 	char *room;
 
 	if (words->len >= UINT32_MAX - 1)
@@ -199,13 +203,6 @@ word_add(struct words *words, const char *letters, size_t len, uint32_t hash)
 	if (list == NULL)
 		return -ENOMEM;
 	words->list = list;
-
-	/* As long as the list: counting then needs no room. */
-	touched = grown(words->touched, &words->touched_cap, words->len + 1,
-			sizeof(*touched));
-	if (touched == NULL)
-		return -ENOMEM;
-	words->touched = touched;
 
 	room = grown(words->letters, &words->letters_cap,
 		     words->letters_len + len, 1);
@@ -224,70 +221,72 @@ word_add(struct words *words, const char *letters, size_t len, uint32_t hash)
 }
 
 static int
-find(struct words *words, const char *letters, size_t len, uint32_t hash,
-     uint32_t *ret_number)
+add_hashed(struct words *words, const char *letters, size_t len, uint32_t hash,
+	   uint64_t n)
 {
-	size_t mask;
-	size_t s;
+	uint32_t *slot;
 	int r;
 
-	/* At most half of the slots are taken: a search is short, and ends. */
 	if (words->len >= words->slots_len / 2) {
 		r = slots_double(words);
 		if (r < 0)
 			return r;
 	}
-
-	mask = words->slots_len - 1;
-	for (s = hash & mask; words->slots[s].number != 0; s = (s + 1) & mask) {
-		uint32_t number = words->slots[s].number - 1;
-		const struct word *word = &words->list[number];
-
-		if (words->slots[s].hash == hash && word->len == len &&
-		    memcmp(words->letters + word->at, letters, len) == 0) {
-			*ret_number = number;
-			return 0;
-		}
+	slot = slot_of(words, letters, len, hash);
+	if (*slot == 0) {
+		r = word_new(words, letters, len, hash);
+		if (r < 0)
+			return r;
+		*slot = (uint32_t)words->len;
 	}
-
-	r = word_add(words, letters, len, hash);
-	if (r < 0)
-		return r;
-	words->slots[s].hash = hash;
-	words->slots[s].number = (uint32_t)words->len;
-	*ret_number = (uint32_t)words->len - 1;
+	words->list[*slot - 1].count += n;
 	return 0;
 }
 
-int
-words_find(struct words *words, const char *letters, size_t len,
-	   uint32_t *ret_number)
+static uint32_t
+hash_of(const char *letters, size_t len)
 {
 	uint32_t hash = HASH_BASIS;
 
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ (unsigned char)letters[i]) * HASH_PRIME;
-	return find(words, letters, len, hash, ret_number);
+	return hash;
+}
+
+int
+words_add(struct words *words, const char *letters, size_t len, uint64_t n)
+{
+	return add_hashed(words, letters, len, hash_of(letters, len), n);
+}
+
+uint64_t
+words_get(const struct words *words, const char *letters, size_t len)
+{
+	uint32_t number;
+
+	if (words->len == 0)
+		return 0;
+	number = *slot_of(words, letters, len, hash_of(letters, len));
+	return number == 0 ? 0 : words->list[number - 1].count;
 }
 
 /* The small letter, counted from 'a'; 26 and more is no letter. */
 static inline unsigned int
-letter(unsigned char byte)
+letter(char byte)
 {
-	return (byte | 0x20u) - 'a';
+	return ((unsigned char)byte | 0x20u) - 'a';
 }
 
 int
-words_count(struct words *words, const struct text *text)
+words_count(struct words *words, const char *text, size_t len)
 {
-	const unsigned char *at = text->bytes;
-	const unsigned char *end = at + text->len;
+	const char *at = text;
+	const char *end = text + len;
 	char word[WORD_MAX];
 
 	for (;;) {
 		uint32_t hash = HASH_BASIS;
-		uint32_t number;
-		size_t len = 0;
+		size_t n = 0;
 		int r;
 
 		while (at < end && letter(*at) >= 26)
@@ -296,47 +295,18 @@ words_count(struct words *words, const struct text *text)
 			return 0;
 
 		for (; at < end && letter(*at) < 26; at++) {
-			unsigned char c = *at | 0x20u;
+			unsigned char c = (unsigned char)*at | 0x20u;
 
-			if (len == WORD_MAX)
+			if (n == WORD_MAX)
 				continue;
-			word[len++] = (char)c;
+			word[n++] = (char)c;
 			hash = (hash ^ c) * HASH_PRIME;
 		}
 
-		r = find(words, word, len, hash, &number);
+		r = add_hashed(words, word, n, hash, 1);
 		if (r < 0)
 			return r;
-		if (words->list[number].count++ == 0)
-			words->touched[words->touched_len++] = number;
 	}
-}
-
-int
-words_of_file(struct words *words, struct text *text, const char *path,
-	      uint64_t *ret_bytes)
-{
-	int r = text_read(text, path);
-
-	if (r == -ENOMEM)
-		return r;
-	if (r <= 0) {
-		*ret_bytes = 0;
-		return FILE_SKIPPED;
-	}
-	r = words_count(words, text);
-	if (r < 0)
-		return r;
-	*ret_bytes = text->len;
-	return FILE_COUNTED;
-}
-
-void
-words_forget(struct words *words)
-{
-	for (size_t i = 0; i < words->touched_len; i++)
-		words->list[words->touched[i]].count = 0;
-	words->touched_len = 0;
 }
 
 /* Does a stand before b: by count, then by the alphabet? */
@@ -375,11 +345,20 @@ words_top(const struct words *words, const struct word **top, size_t max)
 }
 
 void
+words_forget(struct words *words)
+{
+	if (words->slots != NULL)
+		memset(words->slots, 0,
+		       words->slots_len * sizeof(*words->slots));
+	words->len = 0;
+	words->letters_len = 0;
+}
+
+void
 words_free(struct words *words)
 {
 	free(words->list);
 	free(words->letters);
 	free(words->slots);
-	free(words->touched);
 	*words = (struct words){ 0 };
 }

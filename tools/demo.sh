@@ -6,7 +6,8 @@
 #      sh tools/demo.sh [wordcount's arguments]
 #
 # Counts the words of all texts in /usr/include and /usr/share/doc in many
-# processes, looks at it in the middle by `kin ls`, and checks the result.
+# processes, looks at it in the middle by `kin ls` and `kin show`, and checks the
+# result.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -43,4 +44,5 @@ fi
 quietly ninja -C "$build" examples/wordcount tools/kin
 
 step "counting words"
-"$build/examples/wordcount" --midway "$(quoted "$build/tools/kin") ls" "$@"
+kin=$(quoted "$build/tools/kin")
+"$build/examples/wordcount" --midway "$kin ls && $kin show names" "$@"
