@@ -12,6 +12,11 @@
 #      tsan         suite threads, under the thread sanitizer
 #      valgrind     suite valgrind, the gcc build
 #
+# and, only if it is named, since it takes long:
+#
+#      nightly      suite nightly: the fuzzers, under clang's address and
+#                   undefined behaviour sanitizers, for a minute each
+#
 # The last line is the sum: "N passed, N failed, N skipped".
 set -eu
 
@@ -131,9 +136,19 @@ test_valgrind() {
 			--wrapper 'valgrind -q --error-exitcode=99'
 }
 
+test_nightly() {
+	build fuzz clang clang++ -Db_sanitize=address,undefined \
+		-Db_lundef=false -Dfuzz=enabled &&
+		run fuzz --suite nightly
+}
+
 [ $# -gt 0 ] || set -- gcc clang asan tsan valgrind
+needs=test
 for name; do
 	case $name in
+	nightly)
+		needs=nightly
+		;;
 	gcc | clang | asan | tsan | valgrind) ;;
 	*)
 		echo "test: no configuration '$name'" >&2
@@ -142,7 +157,7 @@ for name; do
 	esac
 done
 
-sh "$root/tools/setup.sh" test
+sh "$root/tools/setup.sh" $needs
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
