@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +26,14 @@ struct asked {
 };
 
 static const struct bench_row *const rows[] = {
-	&bench_pair,	 &bench_cas,	 &bench_trip_one, &bench_trip_late,
-	&bench_trip_two, &bench_stream,	 &bench_pipe,	  &bench_idle,
+	&bench_pair, &bench_cas,
+	&bench_trip_one, &bench_trip_late, &bench_trip_two,
+	&bench_stream, &bench_pipe, &bench_idle,
+	&bench_values,
+	&bench_conn_one, &bench_conn_large, &bench_conn_two,
+	&bench_call_one, &bench_call_one_epoll, &bench_call_one_two,
+	&bench_call_deep, &bench_call_deep_epoll, &bench_call_deep_two,
+	&bench_python,
 };
 #define ROWS	(sizeof(rows) / sizeof(rows[0]))
 
@@ -87,12 +94,18 @@ wanted(const struct bench_row *row, char **words)
 	return false;
 }
 
-/* One of the two, if the row has it. */
+/* One of the two, if the row has it; it may stay on a CPU, but we do not. */
 static int
 once(bench_fn *fn, double seconds, double *ret)
 {
-	int r = fn != NULL ? fn(seconds, ret) : 0;
+	cpu_set_t before;
+	int r;
 
+	if (sched_getaffinity(0, sizeof(before), &before) < 0)
+		return -errno;
+	r = fn != NULL ? fn(seconds, ret) : 0;
+	if (sched_setaffinity(0, sizeof(before), &before) < 0 && r == 0)
+		r = -errno;
 	if (r == 0 && fn != NULL && !(*ret > 0))
 		r = -ERANGE;
 	return r;
@@ -106,12 +119,14 @@ measure(const struct bench_row *row, const struct asked *asked,
 
 	ret->row = row;
 	ret->runs = row->once ? 1 : asked->runs;
-	ret->skipped = duo_cpus(NULL) < row->cpus;
-	for (i = 0; i < ret->runs && !ret->skipped; i++) {
+	ret->skipped = duo_cpus(NULL) < row->cpus ? "one CPU" : NULL;
+	for (i = 0; i < ret->runs && ret->skipped == NULL; i++) {
 		r = once(row->kin, asked->seconds, &ret->kin[i]);
 		if (r == 0)
 			r = once(row->bare, asked->seconds, &ret->bare[i]);
-		if (r < 0)
+		if (r == BENCH_NONE)
+			ret->skipped = "there is none here";
+		else if (r < 0)
 			return r;
 		if (bench_has_ratio(row))
 			ret->ratio[i] = ret->kin[i] / ret->bare[i];

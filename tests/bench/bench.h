@@ -10,6 +10,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -30,14 +31,23 @@ struct bench_row {
 	int cpus;			/* that it needs */
 };
 
+/* What a run returns where that which kin is to be measured beside is not. */
+#define BENCH_NONE	(-ENOPKG)
+
 extern const struct bench_row bench_pair, bench_cas;
 extern const struct bench_row bench_trip_one, bench_trip_late, bench_trip_two;
 extern const struct bench_row bench_stream, bench_pipe;
 extern const struct bench_row bench_idle;
+extern const struct bench_row bench_values;
+extern const struct bench_row bench_conn_one, bench_conn_large, bench_conn_two;
+extern const struct bench_row bench_call_one, bench_call_deep;
+extern const struct bench_row bench_call_one_epoll, bench_call_deep_epoll;
+extern const struct bench_row bench_call_one_two, bench_call_deep_two;
+extern const struct bench_row bench_python;
 
 struct bench_result {
 	const struct bench_row *row;
-	bool skipped;
+	const char *skipped;		/* why; NULL = it is not */
 	int runs;
 	double kin[BENCH_RUNS_MAX], bare[BENCH_RUNS_MAX];
 	double ratio[BENCH_RUNS_MAX];	/* of neighbours */

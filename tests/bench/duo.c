@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "duo.h"
@@ -60,8 +61,8 @@ duo_cpus(int ret_cpu[2])
 	return cpu[1] < 0 ? 1 : 2;
 }
 
-static int
-stay_on(int cpu)
+int
+duo_stay_on(int cpu)
 {
 	cpu_set_t set;
 
@@ -113,6 +114,47 @@ lay(struct duo_wire *wire)
 	return r;
 }
 
+/* ---- what goes both ways ---- */
+
+static void
+cut_both(struct duo *duo)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		cut(&duo->wires[i]);
+		kin_conn_close(duo->ends[i]);
+		if (duo->socks[i] >= 0)
+			close(duo->socks[i]);
+	}
+	munmap(duo->board, sizeof(*duo->board));
+}
+
+static int
+lay_both(struct duo *duo)
+{
+	static const struct duo_wire none = { .pipe = { -1, -1 } };
+	int r;
+
+	duo->wires[0] = duo->wires[1] = none;
+	duo->ends[0] = duo->ends[1] = NULL;
+	duo->socks[0] = duo->socks[1] = -1;
+	r = share(sizeof(*duo->board), &duo->board);
+	if (r < 0)
+		return r;
+	r = lay(&duo->wires[0]);
+	if (r == 0)
+		r = lay(&duo->wires[1]);
+	if (r == 0)
+		r = kin_pipe(&duo->ends[0], &duo->ends[1], NULL);
+	if (r == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+				 duo->socks) < 0)
+		r = -errno;
+	if (r < 0)
+		cut_both(duo);
+	return r;
+}
+
 /* ---- the two ---- */
 
 /* Use the queues for the first time in this process. */
@@ -142,13 +184,14 @@ take_place(struct duo *duo, int who)
 	int r;
 
 	if (!duo->apart) {
-		r = stay_on(duo->cpu[0]);
+		r = duo_stay_on(duo->cpu[0]);
 		return r < 0 ? r : join(duo);
 	}
 	r = join(duo);
-	return r < 0 ? r : stay_on(duo->cpu[who]);
+	return r < 0 ? r : duo_stay_on(duo->cpu[who]);
 }
 
+/* Our memory as it was is the child's own, and so are addresses in it. */
 struct part {
 	struct duo *duo;
 	int who;
@@ -157,17 +200,20 @@ struct part {
 static int
 play(kin_call *call)
 {
+	struct part part;
+	const void *bytes;
 	size_t len;
-	const struct part *part;
 	int r;
 
-	r = kin_call_take(call, KIN_BIN(&part, &len));
+	r = kin_call_take(call, KIN_BIN(&bytes, &len));
+	if (r < 0)
+		return r;
+	memcpy(&part, bytes, sizeof(part));
+	r = take_place(part.duo, part.who);
 	if (r == 0)
-		r = take_place(part->duo, part->who);
+		r = duo_meet(part.duo);
 	if (r == 0)
-		r = duo_meet(part->duo);
-	if (r == 0)
-		r = part->duo->play(part->duo, part->who);
+		r = part.duo->play(part.duo, part.who);
 	return r;
 }
 
@@ -221,11 +267,13 @@ cast(struct duo *duo)
 	int r;
 
 	r = kin_process_start(&p[0], play,
-			      KIN_ARGS(KIN_BIN(&parts[0], sizeof(parts[0]))), NULL);
+			      KIN_ARGS(KIN_BIN(&parts[0], sizeof(*parts))),
+			      NULL);
 	if (r < 0)
 		return r;
 	r = kin_process_start(&p[1], play,
-			      KIN_ARGS(KIN_BIN(&parts[1], sizeof(parts[1]))), NULL);
+			      KIN_ARGS(KIN_BIN(&parts[1], sizeof(*parts))),
+			      NULL);
 	if (r == 0) {
 		r = collect(duo, p);
 		kin_process_close(p[1]);
@@ -239,23 +287,15 @@ cast(struct duo *duo)
 int
 duo_run(struct duo *duo, double *ret)
 {
-	static const struct duo_wire none = { .pipe = { -1, -1 } };
 	int r;
 
-	duo->wires[0] = duo->wires[1] = none;
 	duo->deadline = kin_in_ms((int64_t)(duo->seconds * 1000) + GRACE_MS);
 	(void)duo_cpus(duo->cpu);
-	r = share(sizeof(*duo->board), &duo->board);
+	r = lay_both(duo);
 	if (r < 0)
 		return r;
-	r = lay(&duo->wires[0]);
-	if (r == 0)
-		r = lay(&duo->wires[1]);
-	if (r == 0)
-		r = cast(duo);
+	r = cast(duo);
 	*ret = duo->board->figure;
-	cut(&duo->wires[0]);
-	cut(&duo->wires[1]);
-	munmap(duo->board, sizeof(*duo->board));
+	cut_both(duo);
 	return r;
 }

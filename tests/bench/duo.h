@@ -16,6 +16,9 @@
 /* The first CPU we may run on, and one of another core.  How many: 1 or 2. */
 int duo_cpus(int ret_cpu[2]);
 
+/* This process, and those that it starts from now on; 0, or -errno. */
+int duo_stay_on(int cpu);
+
 /* What the two tell each other and us, apart from what is measured. */
 struct duo_board {
 	uint32_t here;
@@ -41,6 +44,8 @@ struct duo {
 	kin_time deadline;
 	int cpu[2];
 	struct duo_wire wires[2];
+	kin_conn *ends[2];		/* of one connection, [who] is who's */
+	int socks[2];			/* of one bare pair, likewise */
 	struct duo_board *board;
 };
 

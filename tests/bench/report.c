@@ -48,8 +48,8 @@ met(const struct bench_row *row, double ratio)
 void
 bench_print_head(void)
 {
-	printf("%-38s %13s %13s  %5s %-15s %-8s %s\n", "64-byte messages; "
-	       "medians", "kin", "bare", "ratio", "(min - max)", "aim",
+	printf("%-38s %13s %13s  %5s %-15s %-8s %s\n", "medians; "
+	       "messages of 64 bytes", "kin", "bare", "ratio", "(min - max)", "aim",
 	       "beside");
 	fflush(stdout);
 }
@@ -90,8 +90,8 @@ bench_print(const struct bench_result *result)
 	const struct bench_row *row = result->row;
 
 	printf("%-38s", row->name);
-	if (result->skipped) {
-		printf(" skipped: one CPU\n");
+	if (result->skipped != NULL) {
+		printf(" skipped: %s\n", result->skipped);
 		fflush(stdout);
 		return;
 	}
@@ -129,12 +129,12 @@ write_row(FILE *f, const struct bench_result *result)
 
 	fprintf(f, "  {\"name\": \"%s\", \"unit\": \"%s\", \"peer\": \"%s\", "
 		   "\"skipped\": %s", row->name, row->unit, row->peer,
-		result->skipped ? "true" : "false");
-	if (!result->skipped && row->kin != NULL)
+		result->skipped != NULL ? "true" : "false");
+	if (result->skipped == NULL && row->kin != NULL)
 		write_spread(f, "kin", result->kin, result->runs);
-	if (!result->skipped && row->bare != NULL)
+	if (result->skipped == NULL && row->bare != NULL)
 		write_spread(f, "bare", result->bare, result->runs);
-	if (!result->skipped && bench_has_ratio(row)) {
+	if (result->skipped == NULL && bench_has_ratio(row)) {
 		write_spread(f, "ratio", result->ratio, result->runs);
 		if (row->aim > 0)
 			fprintf(f, ",\n   \"aim\": {\"%s\": %g, \"met\": %s}",
