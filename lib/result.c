@@ -129,13 +129,24 @@ give(const kin_call *call, struct kn_slip *slip, int line)
 	return 0;
 }
 
+/* The last sentence may explain something else, which the entry got over. */
+static void
+say_why(struct kn_slip *slip, int value)
+{
+	struct kn_sentence last;
+
+	kn_sentence_save(&last);
+	if (last.number == value)
+		memcpy(slip->said, last.text, sizeof(slip->said));
+}
+
 void
 kn_result_leave(kin_call *call, int value, struct kn_slip *slip, int line)
 {
 	int r;
 
 	if (value < 0) {
-		snprintf(slip->said, sizeof(slip->said), "%s", kin_errmsg());
+		say_why(slip, value);
 		take_back(call);
 	}
 	if (call->given) {

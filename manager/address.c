@@ -25,6 +25,7 @@
 #define PREFIX		".manager-"
 #define UNFINISHED	".manager."	/* and a number: not yet listening */
 #define PATIENCE_MS	1000		/* with servers that may be dead */
+#define SWEEP_MS	50		/* for all others' */
 #define QUEUE		4096		/* clients that wait to be accepted */
 #define NAME_CAP	(sizeof(PREFIX) + KN_MANAGER_NAME)
 #define EARLY_CAP	(sizeof(UNFINISHED) + 16)
@@ -101,11 +102,14 @@ bury(int dir, const char *name)
 	(void)kn_os_unlink_at(dir, aside);
 }
 
-/* What servers that were killed have left behind. */
+/*
+ * What servers that were killed have left behind; for those of which that is
+ * not plain soon (they may be stopped), there is a next time.
+ */
 static void
 bury_all(int dir)
 {
-	kin_time deadline = kin_in_ms(PATIENCE_MS);
+	kin_time deadline = kin_in_ms(SWEEP_MS);
 	struct dirent *entry;
 	DIR *stream;
 	int own;
@@ -142,8 +146,9 @@ check_name(const char *name)
 
 /* It listens before it gets the name by which it is found. */
 static int
-listen_as(int fd, int dir, const char *name)
+listen_as(int fd, int dir, const char *name, kin_time deadline)
 {
+	kin_time patience = kin_in_ms(PATIENCE_MS);
 	struct sockaddr_un to;
 	char early[EARLY_CAP];
 	int r;
@@ -157,7 +162,9 @@ listen_as(int fd, int dir, const char *name)
 	r = kn_os_listen(fd, QUEUE);
 	if (r == 0)
 		r = kn_os_rename_new_at(dir, early, name);
-	if (r == -EEXIST && !listens(dir, name, kin_in_ms(PATIENCE_MS))) {
+	if (deadline.ns < patience.ns)
+		patience = deadline;
+	if (r == -EEXIST && !listens(dir, name, patience)) {
 		bury(dir, name);
 		r = kn_os_rename_new_at(dir, early, name);
 	}
@@ -185,7 +192,7 @@ tell_address(int dir, const char *file, char *ret)
 }
 
 int
-kn_address_listen(const char *name, char *ret_address)
+kn_address_listen(const char *name, kin_time deadline, char *ret_address)
 {
 	char file[NAME_CAP];
 	int dir, fd, r;
@@ -207,7 +214,7 @@ kn_address_listen(const char *name, char *ret_address)
 	if (r == 0 && fd < 0)
 		r = kn_fail(fd, "a socket");
 	if (r == 0)
-		r = listen_as(fd, dir, file);
+		r = listen_as(fd, dir, file, deadline);
 	kn_os_close(dir);
 	if (r < 0)
 		kn_os_close(fd);

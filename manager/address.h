@@ -21,7 +21,7 @@
  * descriptor (which does not wait), and its address.  -EEXIST: taken by one
  * that lives.
  */
-int kn_address_listen(const char *name, char *ret_address);
+int kn_address_listen(const char *name, kin_time deadline, char *ret_address);
 
 /* A connected socket; the other side is our own user's. */
 int kn_address_connect(const char *address, kin_time deadline);

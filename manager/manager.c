@@ -68,7 +68,7 @@ kin_manager_start(kin_manager **ret_m, const struct kin_manager_opts *user,
 		r = check_opts(&opts);
 	if (r < 0)
 		return r;
-	listener = kn_address_listen(opts.name, address);
+	listener = kn_address_listen(opts.name, deadline, address);
 	if (listener < 0)
 		return listener;
 	r = start_process(&process, listener, address, &opts);

@@ -91,6 +91,29 @@ on_expiry(void *arg)
 	kn_server_expire(arg);
 }
 
+/* Whoever started it has gone: so does its socket's file, which it has named. */
+static void
+on_orphaned(void *arg, uint32_t events)
+{
+	struct kn_server *server = arg;
+
+	(void)events;
+	server->stopping = true;
+}
+
+/* By the loop in place of SIGKILL, so that it can end in order. */
+static int
+watch_lifeline(struct kn_server *server)
+{
+	int fd, line, r;
+
+	kn_start_ends(&fd, &line);
+	server->lifeline = (struct kn_source){ fd, 0, on_orphaned, server,
+					       NULL };
+	r = kn_loop_add(server->loop, &server->lifeline);
+	return r < 0 ? r : kn_os_live_on_hangup(fd);
+}
+
 /* ---- one server ---- */
 
 static int
@@ -116,7 +139,8 @@ begin(struct kn_server *server, int listener, const char *address,
 		kn_loop_free(server->loop);
 		return r;
 	}
-	return kn_loop_add(server->loop, &server->listener);
+	r = kn_loop_add(server->loop, &server->listener);
+	return r < 0 ? r : watch_lifeline(server);
 }
 
 static void
@@ -125,6 +149,7 @@ end(struct kn_server *server)
 	/* Nobody new; then everybody hears that it was the end. */
 	kn_address_remove(server->address);
 	kn_loop_remove(server->loop, &server->listener);
+	kn_loop_remove(server->loop, &server->lifeline);
 	while (server->sessions != NULL)
 		kn_session_close(server->sessions);
 	kn_timer_stop(server->loop, &server->retry);

@@ -24,6 +24,7 @@ struct kn_server {
 	struct kn_store store;
 	struct kn_object root;		/* itself */
 	struct kn_source listener;
+	struct kn_source lifeline;	/* of whoever started it */
 	struct kn_timer retry;		/* of accepting, without descriptors */
 	struct kn_timer expiry;		/* of proxies under way */
 	struct kn_session *sessions;

@@ -33,6 +33,7 @@ kn_fail(int r, const char *format, ...)
 	vsnprintf(own.text, sizeof(own.text), format, args);
 	va_end(args);
 	scrub(own.text);
+	own.number = r;
 	errno = saved;
 	return r;
 }
@@ -67,7 +68,7 @@ static const struct {
 	{ ECONNRESET, "ECONNRESET: the other end died" },
 	{ EOWNERDEAD, "EOWNERDEAD: its worker or owner died" },
 	{ EREMOTEIO, "EREMOTEIO: the remote function failed" },
-	{ ERANGE, "ERANGE: the number does not fit" },
+	{ ERANGE, "ERANGE: out of range" },
 	{ ENODATA, "ENODATA: nothing was given" },
 	{ EMSGSIZE, "EMSGSIZE: message too long" },
 	{ ENOSPC, "ENOSPC: full" },
@@ -87,7 +88,7 @@ static const struct {
 	{ EDEADLK, "EDEADLK: waiting would never end" },
 	{ ESTALE, "ESTALE: handle of another process" },
 	{ EAGAIN, "EAGAIN: out of processes" },
-	{ ENOSYS, "ENOSYS: this kernel or sandbox has not got it" },
+	{ ENOSYS, "ENOSYS: there is no such call here" },
 	{ EOPNOTSUPP, "EOPNOTSUPP: not this way" },
 };
 

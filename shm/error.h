@@ -20,6 +20,7 @@ int kn_fail(int r, const char *format, ...)
 /* For a call that works though something in it failed: its caller's sentence
  * stays as it was. */
 struct kn_sentence {
+	int number;			/* that it explains */
 	char text[256];
 };
 void kn_sentence_save(struct kn_sentence *ret);

@@ -531,6 +531,13 @@ kn_os_kill_on_hangup(int fd)
 }
 
 int
+kn_os_live_on_hangup(int fd)
+{
+	RING_THE_BELL("lifeline");
+	return kn_result(fcntl(fd, F_SETFL, 0));
+}
+
+int
 kn_os_threads(void)
 {
 	struct stat st;

@@ -92,6 +92,7 @@ void kn_os_reap(pid_t pid);		/* wait for its end, which is near */
 int kn_os_signal(int pidfd, int signal);
 int kn_os_poll(struct pollfd *fds, unsigned n, kin_time until);
 int kn_os_kill_on_hangup(int fd);	/* SIGKILL to us at the pipe's end */
+int kn_os_live_on_hangup(int fd);	/* no more */
 int kn_os_threads(void);		/* of this process; -ENOENT: no /proc */
 int kn_os_cpus(void);			/* that this thread may run on */
 void kn_os_name_process(const char *name);

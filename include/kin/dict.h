@@ -44,7 +44,10 @@ KIN_API KIN_MUST int kin_dict_has(kin_dict *d, struct kin_arg key,
 KIN_API KIN_MUST int kin_dict_remove(kin_dict *d, struct kin_arg key,
 				     kin_time deadline);
 
-/* "pop": get and remove in one. */
+/*
+ * "pop": get and remove in one.  It is removed also if it then does not fit its
+ * place: where its type is not known, take a kin_values *.
+ */
 KIN_API KIN_MUST int kin_dict_pop(kin_dict *d, struct kin_arg key,
 				  struct kin_slots value, kin_time deadline);
 

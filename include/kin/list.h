@@ -34,7 +34,11 @@ KIN_API KIN_MUST int kin_list_extend(kin_list *l, struct kin_args values,
 KIN_API KIN_MUST int kin_list_insert(kin_list *l, int64_t index,
 				     struct kin_arg value, kin_time deadline);
 
-/* "get", "set", "pop" (get and remove), "remove". */
+/*
+ * "get", "set", "pop" (get and remove), "remove".  What is popped is removed
+ * also if it then does not fit its place: where its type is not known, take a
+ * kin_values *.
+ */
 KIN_API KIN_MUST int kin_list_get(kin_list *l, int64_t index,
 				  struct kin_slots value, kin_time deadline);
 KIN_API KIN_MUST int kin_list_set(kin_list *l, int64_t index,

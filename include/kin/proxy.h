@@ -13,7 +13,8 @@
  * Results are taken as kin_values_take does, and are yours: a place that would
  * borrow (const char *, KIN_BIN, KIN_STR, a cursor) is -EINVAL, since there is
  * nothing to borrow from.  Take a char *, or a kin_values *, which holds the one
- * value that was given.  No places at all: whatever is given is ignored.
+ * value that was given.  No places at all: whatever is given is ignored.  If
+ * what was given does not fit its place, the call has been made all the same.
  *
  * Errors of every call that asks the server:
  *

@@ -2,10 +2,10 @@
 /*
  * kin/value.h - typed values without format strings
  *
- *      kin_process_start(&p, greet, KIN_ARGS(q, 3, "hello", 2.5), NULL);
+ *      kin_process_start(&p, weigh, KIN_ARGS(q, 3, "hello", 2.5), NULL);
  *
  *      static int
- *      greet(kin_call *call)
+ *      weigh(kin_call *call)
  *      {
  *              kin_queue *out;
  *              int64_t n;
@@ -307,7 +307,9 @@ KIN_END
 	_Bool: kin_give_bool,						\
 	char *: kin_give_str, const char *: kin_give_str,		\
 	kin_builder *: kin_give_builder,				\
+	const kin_builder *: kin_give_builder,				\
 	kin_values *: kin_give_values,					\
+	const kin_values *: kin_give_values,				\
 	struct kin_arg: kin_give_same)(x)
 #define KIN_S(to) _Generic((to),					\
 	KIN_NUMBERS_(KIN_INTO_NUMBER_)					\
@@ -415,6 +417,10 @@ KIN_NUMBERS_(KIN_GIVE_OVERLOAD_)
 	{								\
 		return kin_give_##suffix_(x);				\
 	}								\
+	static inline kin_arg kin_give(type_ *x)			\
+	{								\
+		return kin_give_##suffix_(x);				\
+	}								\
 	static inline kin_slot kin_into(type_ **to)			\
 	{								\
 		return kin_into_##suffix_(to);				\
@@ -423,14 +429,27 @@ KIN_THINGS_(KIN_THING_OVERLOAD_)
 #undef KIN_THING_OVERLOAD_
 static inline kin_arg kin_give(bool x) { return kin_give_bool(x); }
 static inline kin_arg kin_give(const char *x) { return kin_give_str(x); }
+static inline kin_arg kin_give(char *x) { return kin_give_str(x); }
 static inline kin_arg kin_give(kin_arg a) { return a; }
+/* Other pointers are no values; without this they would be bools. */
+template <class T> kin_arg kin_give(T *) = delete;
 static inline kin_arg
 kin_give(const kin_builder *b)
 {
 	return kin_give_builder(b);
 }
 static inline kin_arg
+kin_give(kin_builder *b)
+{
+	return kin_give_builder(b);
+}
+static inline kin_arg
 kin_give(const kin_values *v)
+{
+	return kin_give_values(v);
+}
+static inline kin_arg
+kin_give(kin_values *v)
 {
 	return kin_give_values(v);
 }
@@ -478,6 +497,7 @@ template <class... T>
 static inline kin_pack<kin_args, kin_arg, sizeof...(T)>
 kin_give_all(T... x)
 {
+	static_assert(sizeof...(T) <= 32, "at most 32, as in C");
 	return { { kin_give(x)..., kin_arg() } };
 }
 

@@ -14,7 +14,9 @@
  * What is borrowed from it (strings, bytes, cursors) is good until it is
  * freed.  Things that are taken (queues, segments, ...; descriptors and
  * read-only data too) belong to it and are closed when it is freed, unless
- * they are kept.  Taking twice gives two handles.
+ * they are kept: do not close them yourself.  Taking twice gives two handles.
+ * (What is taken from a result, kin_process_result or a proxy's call, is yours
+ * and yours to close.)
  *
  * An array or a map is read by a cursor, which is the caller's struct:
  *
