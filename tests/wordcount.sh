@@ -59,6 +59,7 @@ holder() {	# n
 }
 
 run_held() {	# arguments
+	: >"$work/err"	# or what the last one said may still be read
 	"$wordcount" -j 2 --pause-at "$held" "$@" >"$work/out" 2>"$work/err" &
 	pid=$!
 }
