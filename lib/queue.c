@@ -278,7 +278,8 @@ put(kin_queue *q, const void *msg, uint32_t len, kin_time deadline,
 			return r;
 		/* Woken for room that is not enough for us: it may be for
 		 * another.  Once for each head, or two of us would wake each
-		 * other for ever. */
+		 * other for ever; and once is enough, as the kernel wakes
+		 * first who has slept longest. */
 		if (wait->woken && seen != passed) {
 			passed = seen;
 			wait->woken = false;
@@ -312,8 +313,9 @@ kin_queue_put(kin_queue *q, const void *msg, size_t len, kin_time deadline)
 	wait = kn_wait_begin(&q->put_spin, q->ring.units / ROOM);
 	r = put(q, msg, (uint32_t)len, deadline, &wait);
 	if (kn_unlikely(wait.woken))
-		kn_wait_end(&q->ring.shared->get.commit,
-			    kn_ring_full_head(&q->ring));
+		kn_wait_end(&wait, &q->ring.shared->get.commit,
+			    kn_ring_full_head(&q->ring),
+			    &q->ring.shared->put.shut);
 	return kn_likely(r == 0) ? 0 : failed(q, r, "had no room");
 }
 
@@ -356,10 +358,12 @@ kin_queue_get(kin_queue *q, void *buf, size_t cap, kin_time deadline)
 	if (kn_unlikely(r < 0))
 		return r;
 	wait = kn_wait_begin(&q->get_spin, 1);
+	wait.settles = true;		/* who moves the tail looks at shut */
 	r = get(q, buf, cap, &len, deadline, &wait);
 	if (kn_unlikely(wait.woken))
-		kn_wait_end(&q->ring.shared->put.commit,
-			    kn_ring_empty_tail(&q->ring));
+		kn_wait_end(&wait, &q->ring.shared->put.commit,
+			    kn_ring_empty_tail(&q->ring),
+			    &q->ring.shared->put.shut);
 	if (kn_likely(r == 0))
 		return len;
 	if (r == -EMSGSIZE)
@@ -373,7 +377,8 @@ kin_queue_get(kin_queue *q, void *buf, size_t cap, kin_time deadline)
  * tail when we set the word, so a getter that sees it set and nothing there
  * knows that nothing will come.  Sleepers are woken under the latch of the
  * word that they sleep on; a getter that is stopped in the middle does not
- * hold us up, and putters then learn it at their slice's end.
+ * hold us up, and putters then learn it at their slice's end.  So does a putter
+ * that is about to sleep when another one sets the bit again: see wait.h.
  */
 int
 kin_queue_shutdown(kin_queue *q, kin_time deadline)

@@ -162,12 +162,28 @@ first_look(struct kn_wait *wait, const kn_word *w, uint32_t position,
 }
 
 /*
- * Set the bit on the value that shows position; false if it shows another, or
- * *stop is set.  Whoever sets *stop clears the bit afterwards: one of the two
- * sees the other, or the kernel sees that the bit is gone.
+ * Asked by one who has set the bit or found it set.  Whoever sets *stop clears
+ * the bit afterwards: one of the two sees the other, or the kernel sees that
+ * the bit is gone.  But a third one may have looked at *stop before and be
+ * about to sleep, and would do so by our bit: it has to go again.
  */
 static bool
-announce(kn_word *w, uint32_t position, const kn_word *stop)
+stopped(const struct kn_wait *wait, kn_word *w, const kn_word *stop)
+{
+	if (kn_load_ordered(stop) == 0)
+		return false;
+	if (wait->settles)
+		kn_wait_stir(w);
+	return true;
+}
+
+/*
+ * Set the bit on the value that shows position; false if it shows another, or
+ * *stop is set.
+ */
+static bool
+announce(const struct kn_wait *wait, kn_word *w, uint32_t position,
+	 const kn_word *stop)
 {
 	uint32_t v = kn_load(w);
 
@@ -175,7 +191,7 @@ announce(kn_word *w, uint32_t position, const kn_word *stop)
 		return false;
 	if (!(v & KN_WAITER) && !kn_cas(w, &v, v | KN_WAITER))
 		return false;
-	return kn_load_ordered(stop) == 0;
+	return !stopped(wait, w, stop);
 }
 
 /* Is it?  Then the next one begins. */
@@ -207,7 +223,7 @@ kn_wait_move(struct kn_wait *wait, kn_word *w, uint32_t position,
 	if (now.ns >= deadline.ns)
 		return -ETIMEDOUT;
 	if (spin(wait, w, position, stop, now.ns, deadline.ns) ||
-	    !announce(w, position, stop))
+	    !announce(wait, w, position, stop))
 		return 0;
 
 	if (wait->slice_end == 0)
@@ -225,13 +241,16 @@ kn_wait_move(struct kn_wait *wait, kn_word *w, uint32_t position,
 }
 
 void
-kn_wait_end(kn_word *w, uint32_t position)
+kn_wait_end(const struct kn_wait *wait, kn_word *w, uint32_t position,
+	    const kn_word *stop)
 {
 	uint32_t v = kn_load(w);
 
 	while (kn_position(v) == position) {
-		if ((v & KN_WAITER) || kn_cas(w, &v, v | KN_WAITER))
+		if ((v & KN_WAITER) || kn_cas(w, &v, v | KN_WAITER)) {
+			(void)stopped(wait, w, stop);
 			return;
+		}
 	}
 	(void)kn_os_futex_wake(w, 1);
 }

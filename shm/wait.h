@@ -50,6 +50,8 @@ struct kn_wait {
 					   not move it */
 	bool woken;			/* a wake was absorbed: pass it on */
 	bool again;			/* not the first sleep of this wait */
+	bool settles;			/* *w stays once *stop is set, and its
+					   bit is anybody's to clear */
 };
 
 /* asked_ns as in struct kin_queue_opts. */
@@ -82,13 +84,17 @@ static inline struct kn_wait
 kn_wait_begin(struct kn_spin *spin, uint32_t far)
 {
 	return (struct kn_wait){ spin, far, kn_wait_slices.first_ns, 0,
-				 false, false };
+				 false, false, false };
 }
 
 /*
  * Sleep until *w leaves position, *stop is not 0, a slice or the deadline is
  * over.  0: look again; 1: the slice was over, look at the living too;
  * -ETIMEDOUT: the deadline was over before, however often *w has moved since.
+ *
+ * Of *stop, all who sleep on a word that settles learn at once.  Elsewhere the
+ * bit that one sets who has seen *stop may let another sleep who has not, and
+ * nobody may take it off but the latch's holder: until its slice's end.
  */
 int kn_wait_move(struct kn_wait *wait, kn_word *w, uint32_t position,
 		 const kn_word *stop, kin_time deadline);
@@ -97,11 +103,13 @@ int kn_wait_move(struct kn_wait *wait, kn_word *w, uint32_t position,
  * The end of a wait that was woken, however it ended.  position is where *w
  * would be if there were nothing left to do for another sleeper.
  */
-void kn_wait_end(kn_word *w, uint32_t position);
+void kn_wait_end(const struct kn_wait *wait, kn_word *w, uint32_t position,
+		 const kn_word *stop);
 
 /*
  * Wake all sleepers of *w.  Stir makes those look again, too, who are about to
- * sleep: it clears the bit, and so only the holder of the word's latch may.
+ * sleep: it clears the bit, and so only the holder of the word's latch may, or
+ * anybody once the word moves no more.
  */
 void kn_wait_wake(const kn_word *w);
 void kn_wait_pass(const kn_word *w);	/* one sleeper only */

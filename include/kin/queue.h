@@ -118,6 +118,9 @@ KIN_API KIN_MUST ssize_t kin_queue_get(kin_queue *q, void *buf, size_t cap,
  *                which argument, and what to use.  Things with a name pass:
  *                a named segment, a manager's object
  *   -EINVAL      an argument that is no value
+ *   -ETIMEDOUT   a manager's object, whose server did not answer until the
+ *                deadline, or for 5 seconds; KIN_NOWAIT leaves no time for
+ *                that: pack it before, by kin_values_pack or into a builder
  */
 KIN_API KIN_MUST int kin_queue_put_values(kin_queue *q, struct kin_args args,
 					  kin_time deadline);
@@ -132,7 +135,8 @@ KIN_API KIN_MUST int kin_queue_get_values(kin_queue *q, kin_values **ret_v,
 
 /*
  * No more puts: from now on they are -EPIPE, and getters drain what is there
- * and then get -EPIPE.  Every sleeper is woken.  Doing it twice is no error.
+ * and then get -EPIPE.  Sleeping getters are woken at once, putters mostly, and
+ * else after a second at most.  Doing it twice is no error.
  *
  *   -ETIMEDOUT  a live putter was in the way until the deadline
  *   -EUCLEAN, -ENOSPC as for put
