@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "lib/bundle.h"
+#include "lib/pledge.h"
 #include "shm/error.h"
 #include "shm/os.h"
+#include "shm/self.h"
 
 #define FIRST_BYTES	256u
 
@@ -120,10 +122,12 @@ kn_bundle_drop(struct kn_bundle *b)
 	struct kn_sentence sentence;
 	uint32_t i;
 
-	if (b->nlent > 0) {
+	if (b->nlent > 0 || b->pledges > 0) {
 		kn_sentence_save(&sentence);
 		for (i = b->nlent; i-- > 0; )
 			b->lent[i].back(&b->lent[i]);
+		if (b->lasting && b->generation == kn_self_generation())
+			kn_pledges_drop(b->bytes, b->len);
 		kn_sentence_restore(&sentence);
 	}
 	kn_bundle_sent(b);

@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 
+#include <kin/time.h>
 #include <kin/values.h>
 
 #define KN_EXT_FD	64		/* a plain descriptor */
@@ -48,6 +49,10 @@ struct kn_bundle {
 	uint32_t depth;			/* the most of them inside each other */
 	uint64_t items;			/* values in it, at any depth */
 	uint64_t copied;		/* bytes of arguments */
+	uint32_t pledges;		/* see pledge.h: things that may have
+					   one */
+	bool lasting;			/* and lent does not know them */
+	uint32_t generation;		/* of the process that packed them */
 };
 
 /* Somebody who is told that what he has lent will never arrive. */
@@ -63,6 +68,8 @@ struct kn_way {
 	const char *what;		/* "queue 'x'": for sentences */
 	uint64_t max_copy_bytes;	/* of one argument; 0 = no limit */
 	bool no_fds;			/* it goes through memory, or TCP */
+	bool timed;			/* until deadline it is to be ready */
+	kin_time deadline;
 	bool lasting;			/* handles may be closed before it goes:
 					   if it never does, their kinds are
 					   told by unclaimed, not by back */
@@ -106,6 +113,8 @@ kn_bundle_init(struct kn_bundle *b)
 	b->nfds = b->nlent = b->nfrozen = 0;
 	b->open = b->depth = 0;
 	b->items = b->copied = 0;
+	b->pledges = b->generation = 0;
+	b->lasting = false;
 }
 
 /* An empty one, in room of the caller's for as long as that is enough. */
@@ -149,10 +158,14 @@ int kn_values_take(kin_values *v, struct kin_slots places, bool yours);
 
 /*
  * Check bytes from outside, without descriptors, and take as yours what is in
- * them; no place is one that borrows.
+ * them, or nothing if there are no places; no place is one that borrows.  They
+ * are changed: what is not taken goes back.
  */
-int kn_values_take_once(const unsigned char *bytes, size_t len,
+int kn_values_take_once(unsigned char *bytes, size_t len,
 			struct kin_slots places);
+
+/* What holds the things in v is for others to give back. */
+void kn_values_disown(kin_values *v);
 
 /*
  * The same in two steps: memory first, so that what cannot be given back (a
@@ -206,6 +219,10 @@ struct kn_thing {
 	void (*unclaimed)(int fd);	/* NULL, or: came and was never taken */
 	void (*undo)(void *thing);	/* NULL = close: of unpack, when nothing
 					   was taken after all */
+	unsigned pledge;		/* of one that came by itself: where in
+					   its payload; 0 = none, pledge.h */
+	void (*dropped)(const unsigned char *payload, size_t len);
+					/* with pledge: nobody takes it */
 	bool named;			/* pack knows a way without descriptor,
 					   of those that unpack has made */
 };

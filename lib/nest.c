@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/pack.h"
+#include "lib/pledge.h"
 #include "lib/thing.h"
 #include "lib/values.h"
 #include "shm/error.h"
@@ -19,6 +20,7 @@ struct whole {
 	uint32_t nfds;
 	uint32_t depth;
 	uint64_t items;
+	uint32_t pledges;
 	kin_values *values;		/* what it is of; or */
 	struct kn_bundle *built;	/* this, or neither */
 };
@@ -106,20 +108,39 @@ copy(struct kn_bundle *b, const unsigned char *from, const unsigned char *to)
 	return 0;
 }
 
+/* The pledge goes along. */
+static int
+copy_pledged(struct kn_pack *to, const unsigned char *from,
+	     const unsigned char *end, unsigned char *pledge)
+{
+	int r = copy(to->bundle, from, end);
+
+	if (r == 0)
+		r = kn_pledge_move(to, pledge);
+	if (r == 0)
+		kn_pack_pledged(to);
+	return r;
+}
+
 /* All as it is, but for the numbers of descriptors. */
 static int
 splice(struct kn_pack *to, const struct whole *w)
 {
 	const unsigned char *at = w->bytes, *end = at + w->len, *done = at;
+	unsigned char *pledge;
 	struct kn_head head;
 	int r = 0;
 
-	while (r == 0 && w->nfds > 0 && at < end) {
+	while (r == 0 && (w->nfds > 0 || w->pledges > 0) && at < end) {
 		kn_assert(kn_wire_head(&head, at, end) == 0);
+		pledge = w->pledges > 0 ? kn_pledge_of(&head) : NULL;
 		if (kn_wire_index(&head) >= 0) {
 			r = copy(to->bundle, done, at);
 			if (r == 0)
 				r = pack_again(to, w, &head);
+			done = head.next;
+		} else if (pledge != NULL) {
+			r = copy_pledged(to, done, head.next, pledge);
 			done = head.next;
 		}
 		at = head.next;
@@ -160,6 +181,7 @@ kn_give_values(struct kn_pack *to, const kin_values *v)
 		.bytes = v->bytes, .len = v->len,
 		.fds = v->fds, .nfds = v->nfds,
 		.depth = v->shape.depth + 1, .items = v->shape.items + 1,
+		.pledges = v->shape.pledges,
 		/* Who passes on what came is not reading it. */
 		.values = (kin_values *)(uintptr_t)v,
 	};
@@ -191,6 +213,7 @@ kn_give_builder(struct kn_pack *to, const kin_builder *b)
 		.bytes = built->bytes, .len = built->len,
 		.fds = built->fds, .nfds = built->nfds,
 		.depth = built->depth, .items = built->items,
+		.pledges = built->pledges,
 		.built = built,
 	};
 	for (i = 0; r == 0 && i < built->nfrozen; i++) {

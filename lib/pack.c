@@ -13,6 +13,7 @@
 #include "lib/thing.h"
 #include "shm/error.h"
 #include "shm/os.h"
+#include "shm/self.h"
 #include "shm/word.h"
 
 /* ---- msgpack-c, writing into a bundle ---- */
@@ -286,10 +287,22 @@ kn_pack_by_name(struct kn_pack *to, const char *name)
 	return pack_bytes(to, KN_BY_NAME, name, strlen(name));
 }
 
+void
+kn_pack_pledged(struct kn_pack *to)
+{
+	to->bundle->pledges++;
+	to->bundle->lasting = to->way->lasting;
+	to->bundle->generation = kn_self_generation();
+}
+
 int
 kn_pack_by_itself(struct kn_pack *to, const void *bytes, size_t len)
 {
-	return pack_bytes(to, KN_BY_ITSELF, bytes, len);
+	int r = pack_bytes(to, KN_BY_ITSELF, bytes, len);
+
+	if (r == 0)
+		kn_pack_pledged(to);
+	return r;
 }
 
 /* ---- one argument ---- */

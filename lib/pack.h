@@ -17,6 +17,9 @@ int kn_pack_weigh(struct kn_pack *to, size_t n);
 /* Should fd never travel, its kind is told by unclaimed. */
 int kn_pack_lend_fd(struct kn_pack *to, const struct kn_thing *kind, int fd);
 
+/* A thing that was packed by itself may have a pledge. */
+void kn_pack_pledged(struct kn_pack *to);
+
 /* The head of a row of n. */
 int kn_bundle_row(struct kn_bundle *b, size_t n);
 

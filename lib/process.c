@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 
 #include "lib/entry.h"
+#include "lib/pledge.h"
 #include "lib/process.h"
 #include "shm/error.h"
 #include "shm/os.h"
@@ -38,11 +39,33 @@ thaw(kin_process *p)
 	p->nfrozen = 0;
 }
 
+static bool
+foreign(const kin_process *p)
+{
+	return p->generation != kn_self_generation();
+}
+
+/* The child has ended, and takes nothing any more. */
+static void
+take_back(kin_process *p)
+{
+	unsigned char *pledged;
+
+	kn_self_lock();
+	pledged = p->pledged;
+	p->pledged = NULL;
+	kn_self_unlock();
+	if (pledged != NULL && !foreign(p))
+		kn_pledges_drop(pledged, p->npledged);
+	free(pledged);
+}
+
 static void
 let_go(kin_process *p)
 {
 	kn_result_forget(p);
 	thaw(p);
+	take_back(p);
 	kn_os_close(p->pidfd);
 	kn_os_close(p->lifeline);
 	kn_os_close(p->line);
@@ -71,12 +94,6 @@ __attribute__((constructor)) static void
 watch_forks(void)
 {
 	pthread_atfork(NULL, NULL, in_child);
-}
-
-static bool
-foreign(const kin_process *p)
-{
-	return p->generation != kn_self_generation();
 }
 
 /* ---- the end ---- */
@@ -113,6 +130,7 @@ collect_once(kin_process *p)
 	if (!p->ended)
 		collect(p);
 	kn_self_unlock();
+	take_back(p);
 }
 
 static int
@@ -241,7 +259,10 @@ encode(struct kn_bundle *b, const kin_process *p, struct kin_args args,
 	return kn_bundle_encode(b, args, &way);
 }
 
-/* The child has them.  What is frozen stays so until p is let go of. */
+/*
+ * The child has them.  What is frozen stays so until p is let go of, and what
+ * may never be taken is known until the child's end.
+ */
 static void
 sent(struct kn_bundle *b, kin_process *p)
 {
@@ -249,6 +270,11 @@ sent(struct kn_bundle *b, kin_process *p)
 	p->nfrozen = b->nfrozen;
 	b->frozen = NULL;
 	b->nfrozen = 0;
+	if (b->pledges > 0) {
+		p->npledged = kn_pledges_keep(b->bytes, b->len);
+		p->pledged = b->bytes;
+		b->bytes = NULL;
+	}
 	kn_bundle_sent(b);
 }
 

@@ -65,6 +65,9 @@ struct kin_process {
 	struct kn_frozen **frozen;	/* its arguments: not frozen anew while
 					   we hold them */
 	uint32_t nfrozen;
+	unsigned char *pledged;		/* things among them that the child may
+					   not have taken; see pledge.h */
+	size_t npledged;		/* bytes */
 	pthread_mutex_t taking;
 	kin_values *result;		/* NULL = not looked for, or none */
 };

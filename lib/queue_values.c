@@ -16,7 +16,8 @@ int
 kin_queue_put_values(kin_queue *q, struct kin_args args, kin_time deadline)
 {
 	char what[KIN_LABEL_MAX + 16];
-	struct kn_way way = { .what = what, .no_fds = true };
+	struct kn_way way = { .what = what, .no_fds = true,
+			      .timed = true, .deadline = deadline };
 	struct kn_bundle b;
 	int r;
 

@@ -352,8 +352,8 @@ kin_process_result(kin_process *p, struct kin_slots places, kin_time deadline)
 }
 
 /*
- * The other end of a connection in it is to learn that nobody took it: so
- * what has descriptors is looked at even now.
+ * The other end of a connection in it is to learn that nobody took it, and so
+ * is a manager: what may have such is looked at even now.
  */
 void
 kn_result_forget(kin_process *p)
@@ -361,7 +361,8 @@ kn_result_forget(kin_process *p)
 	struct kn_sentence sentence;
 
 	if (p->result == NULL && p->ended && p->slip != NULL && returned(p) &&
-	    kn_load(&p->slip->nfds) > 0) {
+	    (kn_load(&p->slip->nfds) > 0 ||
+	     kn_load(&p->slip->given) == KN_GIVEN_HERE)) {
 		kn_sentence_save(&sentence);
 		(void)receive(p);
 		kn_sentence_restore(&sentence);

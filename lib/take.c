@@ -14,6 +14,7 @@
 
 #include <kin/readonly.h>
 
+#include "lib/pledge.h"
 #include "lib/thing.h"
 #include "lib/values.h"
 #include "shm/error.h"
@@ -334,6 +335,7 @@ unmake(const struct take *t, size_t i)
 	case KIN_INTO_VALUES:
 		/* What is in it is still to be claimed where it came from. */
 		memset(part->claimed, 0xff, sizeof(part->claimed));
+		kn_values_disown(part);
 		kin_values_free(part);
 		break;
 	case KIN_INTO_RO:
@@ -457,6 +459,8 @@ static void
 hold(kin_values *v, const struct got *got)
 {
 	claim(v, got->at, got->head.next);
+	if (v->shape.pledges > 0)
+		kn_pledges_spend(got->at, got->head.next);
 	if (v->yours)
 		return;
 	v->held[v->nheld++] = (struct kn_held){
@@ -509,6 +513,9 @@ put(const struct take *t, size_t i)
 	case KIN_INTO_VALUES:
 		if (v->nfds > 0)
 			claim(v, got->at, kn_wire_skip(got->at, end));
+		if (v->shape.pledges > 0)
+			kn_pledges_spend(got->at,
+					 kn_wire_skip(got->at, end));
 		put_pointer(slot, got->p, 0);
 		break;
 	case KIN_INTO_CURSOR:

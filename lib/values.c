@@ -9,10 +9,12 @@
 
 #include <kin/readonly.h>
 
+#include "lib/pledge.h"
 #include "lib/thing.h"
 #include "lib/values.h"
 #include "shm/error.h"
 #include "shm/os.h"
+#include "shm/self.h"
 #include "shm/word.h"
 
 #define SMALL	256u	/* up to here strings are borrowed from tail */
@@ -27,7 +29,8 @@ init_values(kin_values *v, size_t inside)
 	v->held = NULL;
 	v->nheld = v->held_cap = 0;
 	v->nfds = 0;
-	v->yours = false;
+	v->shape.pledges = 0;
+	v->yours = v->shown = false;
 	v->claimed[0] = v->claimed[1] = 0;
 	v->inside = inside;
 }
@@ -74,6 +77,8 @@ kn_values_fill(kin_values *v, unsigned char *bytes, size_t len,
 	v->bytes = bytes;
 	v->len = len;
 	v->nfds = nfds;
+	if (v->shape.pledges > 0)
+		v->generation = kn_self_generation();
 	if (nfds > 0)
 		memcpy(v->fds, fds, nfds * sizeof(*fds));
 	return 0;
@@ -158,6 +163,21 @@ disclaim(kin_values *v)
 }
 
 void
+kn_values_disown(kin_values *v)
+{
+	v->shape.pledges = 0;
+}
+
+/* Not in a fork's child, whose values are a copy of its parent's. */
+static void
+drop_pledges(const kin_values *v)
+{
+	if (v->shape.pledges > 0 && !v->shown &&
+	    v->generation == kn_self_generation())
+		kn_pledges_drop(v->bytes, v->len);
+}
+
+void
 kin_values_free(kin_values *v)
 {
 	struct kn_sentence sentence;
@@ -166,12 +186,13 @@ kin_values_free(kin_values *v)
 
 	if (v == NULL)
 		return;
-	if (v->nheld > 0 || v->nfds > 0) {
+	if (v->nheld > 0 || v->nfds > 0 || v->shape.pledges > 0) {
 		kn_sentence_save(&sentence);
 		while (v->nheld > 0)
 			let_go(&v->held[--v->nheld]);
 		if (v->nfds > 0)
 			disclaim(v);
+		drop_pledges(v);
 		kn_sentence_restore(&sentence);
 	}
 	for (i = 0; i < v->nfds; i++)
@@ -257,17 +278,21 @@ kn_values_take(kin_values *v, struct kin_slots places, bool yours)
 }
 
 int
-kn_values_take_once(const unsigned char *bytes, size_t len,
-		    struct kin_slots places)
+kn_values_take_once(unsigned char *bytes, size_t len, struct kin_slots places)
 {
+	struct kn_sentence sentence;
 	kin_values v;
 	int r;
 
 	init_values(&v, 0);
-	r = kn_values_fill(&v, (unsigned char *)(uintptr_t)bytes, len, NULL,
-			   0);
-	if (r == 0)
+	r = kn_values_fill(&v, bytes, len, NULL, 0);
+	if (r == 0 && places.n > 0)
 		r = kn_values_take(&v, places, true);
+	if (v.shape.pledges > 0) {
+		kn_sentence_save(&sentence);
+		drop_pledges(&v);
+		kn_sentence_restore(&sentence);
+	}
 	free(v.strings);
 	return r;
 }
@@ -382,5 +407,7 @@ kin_values_bytes(const kin_values *v, size_t *ret_len)
 	kn_assert(v != NULL);
 	kn_assert(ret_len != NULL);
 	*ret_len = v->len;
+	/* Nobody else looks at that. */
+	((kin_values *)(uintptr_t)v)->shown = true;
 	return v->bytes;
 }

@@ -24,6 +24,9 @@ struct kin_values {
 	struct kn_shape shape;
 	uint32_t nfds;
 	bool yours;			/* what is taken is not held */
+	bool shown;			/* its bytes may have been stored */
+	uint32_t generation;		/* of who has them, if there are
+					   pledges */
 	uint64_t claimed[KIN_VALUES_FDS / 64];	/* descriptors, by index */
 	struct kn_held *held;
 	uint32_t nheld, held_cap;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/pledge.h"
 #include "lib/thing.h"
 #include "lib/wire.h"
 #include "shm/error.h"
@@ -236,7 +237,7 @@ is_thing(const struct kn_head *h, uint32_t nfds)
 /* What is open: arrays and maps, each with parts to come. */
 struct walk {
 	const unsigned char *begin, *end;
-	uint32_t nfds, depth, deepest;
+	uint32_t nfds, depth, deepest, pledges;
 	uint64_t items;			/* announced so far */
 	struct {
 		uint64_t left;
@@ -307,6 +308,7 @@ walk(struct walk *w, const unsigned char *at)
 		if (h.type == KIN_TYPE_THING) {
 			if (!is_thing(&h, w->nfds))
 				return no_values(w, at, "an unknown thing");
+			w->pledges += kn_pledge_of(&h) != NULL;
 			continue;
 		}
 		r = go_in(w, &h, w->depth + 1);
@@ -327,7 +329,7 @@ kn_wire_check(struct kn_shape *ret, const unsigned char *bytes, size_t len,
 	w.begin = bytes;
 	w.end = bytes + len;
 	w.nfds = nfds;
-	w.depth = w.deepest = 0;
+	w.depth = w.deepest = w.pledges = 0;
 	w.open[0].left = 0;
 	w.items = 0;
 	if (kn_wire_head(&row, bytes, w.end) < 0 ||
@@ -338,6 +340,7 @@ kn_wire_check(struct kn_shape *ret, const unsigned char *bytes, size_t len,
 		r = walk(&w, row.next);
 	if (r < 0)
 		return r;
-	*ret = (struct kn_shape){ (uint32_t)row.v.n, w.deepest, w.items };
+	*ret = (struct kn_shape){ (uint32_t)row.v.n, w.deepest, w.items,
+				 w.pledges };
 	return 0;
 }

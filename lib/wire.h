@@ -100,6 +100,7 @@ struct kn_shape {
 	uint32_t count;			/* values of the row */
 	uint32_t depth;			/* of arrays and maps in it */
 	uint64_t items;			/* all of them, at any depth */
+	uint32_t pledges;		/* things that have one */
 };
 
 /*

@@ -157,15 +157,23 @@ kn_client_drop(struct kn_client *client)
 		free_client(client);
 }
 
-int
-kn_client_find(struct kn_client **ret, uint64_t server, const char *address,
-	       size_t len)
+struct kn_client *
+kn_client_known(uint64_t server)
 {
 	struct kn_client *client;
 
 	kn_self_lock();
 	client = known_locked(server);
 	kn_self_unlock();
+	return client;
+}
+
+int
+kn_client_find(struct kn_client **ret, uint64_t server, const char *address,
+	       size_t len)
+{
+	struct kn_client *client = kn_client_known(server);
+
 	if (client == NULL) {
 		if (len >= KN_ADDRESS_MAX || memchr(address, 0, len) != NULL)
 			return kn_fail(-EPROTO, "a proxy with an address of "

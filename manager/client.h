@@ -75,6 +75,7 @@ int kn_client_connect(struct kn_client **ret, const char *address,
 		      kin_time deadline);
 int kn_client_find(struct kn_client **ret, uint64_t server,
 		   const char *address, size_t len);
+struct kn_client *kn_client_known(uint64_t server);	/* held; or NULL */
 struct kn_client *kn_client_hold(struct kn_client *client);
 void kn_client_drop(struct kn_client *client);
 

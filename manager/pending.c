@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "lib/bundle.h"
+#include "lib/pledge.h"
 #include "manager/client.h"
 #include "manager/message.h"
+#include "manager/object.h"
 #include "shm/error.h"
 #include "shm/self.h"
 
@@ -49,7 +51,7 @@ find(struct kn_client *client, uint32_t id)
 
 static int encode(struct kn_bundle *b, unsigned char room[ROOM],
 		  const struct kn_client *client, const char *method,
-		  struct kin_args args);
+		  struct kin_args args, kin_time deadline);
 static int send_call(struct kn_client *client, uint32_t id, uint64_t object,
 		     const struct kn_bundle *b, bool now);
 
@@ -66,10 +68,47 @@ is_answered(const struct kin_pending *call)
 	return __atomic_load_n(&call->answered, __ATOMIC_ACQUIRE);
 }
 
-static const unsigned char *
-answer_of(const struct kin_pending *call)
+static unsigned char *
+answer_of(struct kin_pending *call)
 {
 	return call->body != NULL ? call->body : call->small;
+}
+
+/* To the server itself, which answers nothing. */
+static void
+tell_locked(struct kn_client *client, const char *method, uint64_t what)
+{
+	unsigned char room[ROOM];
+	struct kn_bundle b;
+
+	if (encode(&b, room, client, method, KIN_ARGS(what), KIN_NOWAIT) < 0)
+		return;
+	(void)send_call(client, 0, 0, &b, true);
+	kn_bundle_sent(&b);
+}
+
+/* Nobody takes it: nor the proxies in it. */
+static void
+disclaim(struct kn_client *client, const unsigned char *body, size_t len)
+{
+	struct kn_span left = { body, len };
+	struct kn_sentence before;
+	struct kn_shape shape = { 0 };
+	struct kn_head thing;
+
+	if (len <= 1)
+		return;
+	kn_sentence_save(&before);
+	if (kn_wire_check(&shape, body, len, 0) < 0)
+		shape.pledges = 0;
+	while (shape.pledges > 0 && kn_thing_next(&left, &thing))
+		if (kn_pledge_of(&thing) != NULL &&
+		    kn_wire_little(thing.data + KN_PROXY_SERVER, 8) ==
+		    client->server)
+			tell_locked(client, "unshare",
+				    kn_wire_little(thing.data +
+						   KN_PROXY_TOKEN, 8));
+	kn_sentence_restore(&before);
 }
 
 /* Nobody takes it: what it hands out goes back. */
@@ -78,24 +117,18 @@ undo(struct kn_client *client, const struct kin_pending *call,
      const unsigned char *body, size_t len)
 {
 	struct kn_sentence before;
-	unsigned char room[ROOM];
-	struct kn_bundle b;
 	uint64_t what;
 	kin_values *v;
 	int r;
 
 	kn_sentence_save(&before);
 	if (kin_values_parse(&v, body, len) == 0) {
+		kn_values_disown(v);
 		r = kin_values_count(v) == 1 ?
 		    kin_values_take(v, &what) :
 		    kin_values_take(v, &what, KIN_ANY);
 		if (r == 0)
-			r = encode(&b, room, client, call->undo,
-				   KIN_ARGS(what));
-		if (r == 0) {
-			(void)send_call(client, 0, 0, &b, true);
-			kn_bundle_sent(&b);
-		}
+			tell_locked(client, call->undo, what);
 		kin_values_free(v);
 	}
 	kn_sentence_restore(&before);
@@ -112,6 +145,7 @@ take_error(struct kin_pending *call, const struct kn_frame *frame)
 	call->r = -EPROTO;
 	if (kin_values_parse(&v, frame->body, frame->len) < 0)
 		return;
+	kn_values_disown(v);
 	if (kin_values_take(v, &number, &sentence) == 0 && number < 0 &&
 	    number > -4096) {
 		/* Ours means that it is still under way. */
@@ -141,8 +175,11 @@ kn_call_answered(struct kn_client *client, const struct kn_frame *frame)
 {
 	struct kin_pending **at = find(client, frame->id), *call;
 
-	if (at == NULL)		/* its deadline was over, or it was dropped */
+	if (at == NULL) {	/* its deadline was over, or it was dropped */
+		if (frame->type == KN_REPLY)
+			disclaim(client, frame->body, frame->len);
 		return;
+	}
 	call = *at;
 	delist(client, at);
 	if (call->given_up) {
@@ -198,10 +235,11 @@ kn_call_forget(struct kn_client *client)
 static int
 encode(struct kn_bundle *b, unsigned char room[ROOM],
        const struct kn_client *client, const char *method,
-       struct kin_args args)
+       struct kin_args args, kin_time deadline)
 {
-	static const struct kn_way way = {
+	const struct kn_way way = {
 		.what = "a manager's object", .no_fds = true,
+		.timed = true, .deadline = deadline,
 		.instead = "give it a name, if it can have one, or send it "
 			   "over a kin_conn",
 	};
@@ -312,7 +350,7 @@ kn_call_begin(struct kin_pending **ret, struct kn_client *client,
 	struct kn_bundle b;
 	int r;
 
-	r = encode(&b, room, client, method, args);
+	r = encode(&b, room, client, method, args, deadline);
 	if (r < 0)
 		return r;
 	r = kn_client_enter(client, deadline);
@@ -375,13 +413,14 @@ finish(struct kin_pending *call, kin_values **ret_v)
 
 /* Out of the answer. */
 static int
-finish_taking(const struct kin_pending *call, struct kin_slots places)
+finish_taking(struct kin_pending *call, struct kin_slots places)
 {
 	int r = outcome(call);
 
-	if (r < 0 || places.n == 0)
+	if (r < 0 || (places.n == 0 && call->len <= 1))
 		return r;
-	return kn_values_take_once(answer_of(call), call->len, places);
+	r = kn_values_take_once(answer_of(call), call->len, places);
+	return places.n > 0 ? r : 0;
 }
 
 /* Locked; gives the lock up meanwhile. */
@@ -454,6 +493,8 @@ give_up(struct kn_client *client, struct kin_pending *call)
 		delist(client, at);
 	else if (call->undo != NULL && call->r == 0 && call->len > 0)
 		undo(client, call, answer_of(call), call->len);
+	else if (call->undo == NULL && call->r == 0)
+		disclaim(client, answer_of(call), call->len);
 	return false;
 }
 
@@ -540,7 +581,7 @@ kn_call_take(struct kn_client *client, uint64_t object, const char *method,
 	struct kn_bundle b;
 	int r;
 
-	r = encode(&b, room, client, method, args);
+	r = encode(&b, room, client, method, args, deadline);
 	if (r < 0)
 		return r;
 	r = kn_client_enter(client, deadline);
@@ -570,7 +611,7 @@ kn_call_tell(struct kn_client *client, uint64_t session, uint64_t object,
 
 	kn_sentence_save(&before);
 	if (client->generation == kn_self_generation() &&
-	    encode(&b, room, client, method, args) == 0) {
+	    encode(&b, room, client, method, args, KIN_NOWAIT) == 0) {
 		if (kn_client_enter(client, KIN_NOWAIT) == 0) {
 			if (client->session == session)
 				(void)send_call(client, 0, object, &b, true);

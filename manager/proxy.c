@@ -15,8 +15,10 @@
 #include "lib/wire.h"
 #include "manager/client.h"
 #include "manager/manager.h"
+#include "manager/object.h"
 #include "manager/proxy.h"
 #include "shm/error.h"
+#include "shm/self.h"
 
 #define SERVER_OBJECT	0		/* the id of the server itself */
 
@@ -68,6 +70,7 @@ new_proxy(kin_proxy **ret, struct kn_client *client, uint64_t object,
 	p->object = object;
 	p->thing = thing;
 	p->session = session;
+	p->generation = kn_self_generation();
 	*ret = p;
 	return 0;
 }
@@ -149,14 +152,33 @@ release(const kin_proxy *p, uint64_t session)
 			     KIN_ARGS(p->object));
 }
 
+/*
+ * It is under way no more: nobody will come for it.  Who is not connected lets
+ * it be; to say so is not worth a connection.
+ */
+static void
+take_back(struct kn_client *client, uint64_t token)
+{
+	uint64_t session = kn_client_session(client);
+
+	if (session != 0)
+		kn_call_tell(client, session, SERVER_OBJECT, "unshare",
+			     KIN_ARGS(token));
+}
+
 void
 kin_proxy_close(kin_proxy *p)
 {
 	int saved = errno;
+	uint64_t session;
 
 	if (p == NULL)
 		return;
-	release(p, __atomic_load_n(&p->session, __ATOMIC_ACQUIRE));
+	session = __atomic_load_n(&p->session, __ATOMIC_ACQUIRE);
+	if (session == 0 && p->token != 0 &&
+	    p->generation == kn_self_generation())
+		take_back(p->client, p->token);
+	release(p, session);
 	kn_client_drop(p->client);
 	free(p);
 	errno = saved;
@@ -313,24 +335,13 @@ put_little(unsigned char *to, uint64_t v)
 		to[i] = (unsigned char)(v >> 8 * i);
 }
 
-/* Taken back before it travelled: nobody will come for it. */
-static void
-take_back(struct kn_client *client, uint64_t token)
-{
-	kn_call_tell(client, kn_client_session(client), SERVER_OBJECT,
-		     "unshare", KIN_ARGS(token));
-}
-
 static void
 back(const struct kn_lent *lent)
 {
 	take_back(lent->thing, lent->number);
 }
 
-/*
- * Where the proxy may be closed before it goes, there would be nobody to take
- * it back for; then it is under way until the session ends.
- */
+/* Where the proxy may be closed before it goes, dropped is called instead. */
 static int
 lend(const kin_proxy *p, uint64_t token, struct kn_pack *to)
 {
@@ -350,6 +361,8 @@ pack_proxy(const void *thing, struct kn_pack *to)
 	kin_values *v;
 	int r;
 
+	if (to->way->timed && to->way->deadline.ns < deadline.ns)
+		deadline = to->way->deadline;
 	r = hold(p, deadline);
 	if (r == 0)
 		r = kn_call(p->client, SERVER_OBJECT, "share",
@@ -407,8 +420,32 @@ close_proxy(void *thing)
 	kin_proxy_close(thing);
 }
 
+/* What it came with stays where it came from. */
+static void
+undo_proxy(void *thing)
+{
+	kin_proxy *p = thing;
+
+	p->token = 0;
+	kin_proxy_close(p);
+}
+
+static void
+drop_proxy(const unsigned char *payload, size_t len)
+{
+	struct kn_client *client;
+
+	(void)len;		/* there is a token in it */
+	client = kn_client_known(kn_wire_little(payload + KN_PROXY_SERVER, 8));
+	if (client == NULL)
+		return;
+	take_back(client, kn_wire_little(payload + KN_PROXY_TOKEN, 8));
+	kn_client_drop(client);
+}
+
 #define PROXY	.pack = pack_proxy, .unpack = unpack_proxy,		\
-		.close = close_proxy
+		.close = close_proxy, .undo = undo_proxy,		\
+		.pledge = KN_PROXY_TOKEN, .dropped = drop_proxy
 
 __attribute__((constructor)) static void
 enter_kinds(void)

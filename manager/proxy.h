@@ -18,6 +18,7 @@ struct kin_proxy {
 	uint32_t thing;			/* KIN_THING_... of its type */
 	uint64_t session;		/* of ours that holds it; 0 = none yet */
 	uint64_t token;			/* that it came with; 0 = none */
+	uint32_t generation;		/* of the process that it came to */
 };
 
 #define kn_proxy_of(handle)	((kin_proxy *)(handle))

@@ -5,7 +5,7 @@
  *      kin_process *p;
  *      struct kin_status status;
  *
- *      r = kin_process_start(&p, greet, KIN_ARGS("world", 3), NULL);
+ *      r = kin_process_start(&p, greet, KIN_ARGS("world"), NULL);
  *      r = kin_process_join(p, &status, kin_in_ms(1000));
  *      if (status.how == KIN_SIGNALLED)
  *              printf("killed by signal %d\n", status.signal);
@@ -13,7 +13,8 @@
  *      kin_process_close(p);
  *
  * The child is a fork: it has the parent's memory as it was, and the handles
- * of shared things in it are good.  Standard streams are flushed before the
+ * of shared things in it are good; but of the parent's connections it has only
+ * those that it was given.  Standard streams are flushed before the
  * fork, and the child ends by a flush and _exit: what was printed appears
  * once, and the parent's atexit handlers do not run in it.
  *
@@ -86,6 +87,8 @@ struct kin_status {
  *   -EINVAL  an argument that is no value, or an unknown flag
  *   -EMSGSIZE  an argument over .max_copy_bytes; the message names it
  *   -EAGAIN  the system's limit of processes
+ *   -ETIMEDOUT  a manager's object among them, whose server did not answer for
+ *            5 seconds
  *   -E2BIG, -ENOMEM, -EMFILE
  */
 KIN_API KIN_MUST int kin_process_start(kin_process **ret_p, kin_entry_fn *fn,
@@ -137,7 +140,7 @@ KIN_API const char *kin_process_name(const kin_process *p);
 
 /*
  * Let go.  A process that still runs goes on, and is collected by a later
- * start or close.  NULL is ignored.
+ * start or close; until then it keeps three descriptors.  NULL is ignored.
  */
 KIN_API void kin_process_close(kin_process *p);
 

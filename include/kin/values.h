@@ -91,10 +91,15 @@ KIN_API void kin_values_free(kin_values *v);
  * Values as plain bytes: a msgpack array.  Pack makes such values in place;
  * bytes gives what can be stored; parse checks bytes from anywhere and copies
  * them.  A shared thing has no bytes: -EOPNOTSUPP in pack, unless it has a
- * name by which others reach it (a named segment, a manager's object).
+ * name by which others reach it (a named segment, a manager's object).  What
+ * holds a manager's object for whoever takes it is given back when values are
+ * freed untaken; after kin_values_bytes it is left to the bytes, for their first
+ * taker.
  *
  *   -EPROTO    those bytes are no array of values, whole and alone
  *   -EMSGSIZE  nested deeper, or more values, than the limits above
+ *   -ETIMEDOUT a manager's object among them (pack), whose server did not
+ *              answer for 5 seconds
  */
 KIN_API KIN_MUST int kin_values_pack(kin_values **ret_v,
 				     struct kin_args args);
@@ -141,6 +146,7 @@ KIN_API int kin_builder_end(kin_builder *b);
  *   -EINVAL     an end too many; a map with a key that lacks its value, or is
  *               no string, bytes, integer or bool; a NULL string
  *   -EMSGSIZE   nested too deeply
+ *   -ETIMEDOUT  a manager's object, whose server did not answer for 5 seconds
  *   -ENOMEM, -EMFILE
  */
 #define kin_builder_add(b, ...) kin_builder_add_all(b, KIN_ARGS(__VA_ARGS__))
