@@ -24,6 +24,60 @@ kn_conn_named(const kin_conn *c, int r)
 	return kn_fail(r, "conn '%s': %s", c->label, why);
 }
 
+/* ---- all of them ---- */
+
+/*
+ * A fork finds each descriptor of a connection in the list: it is entered in
+ * one step with the making of it, and leaves in one with its closing.
+ */
+static kin_conn *conns;			/* under kn_self_lock */
+
+static void
+enlist_locked(kin_conn *c)
+{
+	c->next = conns;
+	c->from = &conns;
+	if (conns != NULL)
+		conns->from = &c->next;
+	conns = c;
+}
+
+static void
+unlist_locked(kin_conn *c)
+{
+	if (c->from == NULL)
+		return;
+	*c->from = c->next;
+	if (c->next != NULL)
+		c->next->from = c->from;
+	c->from = NULL;
+}
+
+/* What a thread of the parent's was just changing is let lie. */
+static void
+leave_locked(kin_conn *c)
+{
+	kn_stream_forget(c->stream, c->sending.changing);
+	if (c->receiving.changing)
+		kn_stream_lose(c->stream);
+	kn_stream_close(c->stream);
+	c->left = true;
+	c->generation = 0;		/* no process's: see renew */
+}
+
+void
+kn_conns_leave(void)
+{
+	kin_conn *c;
+
+	kn_self_lock();
+	while ((c = conns) != NULL) {
+		unlist_locked(c);
+		leave_locked(c);
+	}
+	kn_self_unlock();
+}
+
 /* ---- making ---- */
 
 static int
@@ -45,8 +99,13 @@ check_opts(struct kin_conn_opts *opts, const struct kin_conn_opts *user)
 	return 0;
 }
 
-int
-kn_conn_new(kin_conn **ret_c, int fd, const struct kin_conn_opts *opts)
+/*
+ * A handle on fd, which becomes its own, also if this fails.  The generation
+ * is given because learning it may take the lock.
+ */
+static int
+make_locked(kin_conn **ret_c, int fd, uint32_t generation,
+	    const struct kin_conn_opts *opts)
 {
 	kin_conn *c = calloc(1, sizeof(*c));
 	int r;
@@ -63,42 +122,64 @@ kn_conn_new(kin_conn **ret_c, int fd, const struct kin_conn_opts *opts)
 	pthread_mutex_init(&c->sending.mutex, NULL);
 	pthread_mutex_init(&c->receiving.mutex, NULL);
 	memcpy(c->label, opts->label, strlen(opts->label) + 1);
-	c->generation = kn_self_generation();
+	c->generation = generation;
 	c->max_bytes = opts->max_bytes;
 	c->max_copy_bytes = opts->max_copy_bytes;
 	c->is_unix = true;
 	kn_stream_limit(c->stream, c->max_bytes);
+	enlist_locked(c);
 	*ret_c = c;
+	return 0;
+}
+
+static void
+free_locked(kin_conn *c)
+{
+	unlist_locked(c);
+	kn_stream_free(c->stream);
+	free(c);
+}
+
+static int
+make_two_locked(kin_conn **ret_a, kin_conn **ret_b, uint32_t generation,
+		const struct kin_conn_opts *opts)
+{
+	kin_conn *a, *b;
+	int fds[2], r;
+
+	r = kn_os_socketpair(fds);
+	if (r < 0)
+		return kn_fail(r, "conn '%s': its sockets", opts->label);
+	r = make_locked(&a, fds[0], generation, opts);
+	if (r < 0) {
+		kn_os_close(fds[1]);
+		return r;
+	}
+	r = make_locked(&b, fds[1], generation, opts);
+	if (r < 0) {
+		free_locked(a);
+		return r;
+	}
+	*ret_a = a;
+	*ret_b = b;
 	return 0;
 }
 
 int
 kin_pipe(kin_conn **ret_a, kin_conn **ret_b, const struct kin_conn_opts *user)
 {
+	uint32_t generation = kn_self_generation();
 	struct kin_conn_opts opts;
-	kin_conn *a, *b;
-	int fds[2], r;
+	int r;
 
 	kn_assert(ret_a != NULL && ret_b != NULL);
 	r = check_opts(&opts, user);
 	if (r < 0)
 		return r;
-	r = kn_os_socketpair(fds);
-	if (r < 0)
-		return kn_fail(r, "conn '%s': its sockets", opts.label);
-	r = kn_conn_new(&a, fds[0], &opts);
-	if (r < 0) {
-		kn_os_close(fds[1]);
-		return r;
-	}
-	r = kn_conn_new(&b, fds[1], &opts);
-	if (r < 0) {
-		kin_conn_close(a);
-		return r;
-	}
-	*ret_a = a;
-	*ret_b = b;
-	return 0;
+	kn_self_lock();
+	r = make_two_locked(ret_a, ret_b, generation, &opts);
+	kn_self_unlock();
+	return r;
 }
 
 /* A connected stream socket?  And is it a Unix one? */
@@ -121,13 +202,25 @@ check_socket(int fd, bool *ret_is_unix)
 	return r < 0 ? kn_fail(r, "conn: descriptor %d", fd) : 0;
 }
 
+static int
+attach_locked(kin_conn **ret_c, int fd, uint32_t generation,
+	      const struct kin_conn_opts *opts)
+{
+	int own = kn_os_dup(fd);
+
+	if (own < 0)
+		return kn_fail(own, "conn: descriptor %d", fd);
+	return make_locked(ret_c, own, generation, opts);
+}
+
 int
 kin_conn_attach(kin_conn **ret_c, int fd, const struct kin_conn_opts *user)
 {
+	uint32_t generation = kn_self_generation();
 	struct kin_conn_opts opts;
 	bool is_unix = false;
 	kin_conn *c;
-	int own, r;
+	int r;
 
 	kn_assert(ret_c != NULL);
 	r = check_opts(&opts, user);
@@ -135,10 +228,9 @@ kin_conn_attach(kin_conn **ret_c, int fd, const struct kin_conn_opts *user)
 		r = check_socket(fd, &is_unix);
 	if (r < 0)
 		return r;
-	own = kn_os_dup(fd);
-	if (own < 0)
-		return kn_fail(own, "conn: descriptor %d", fd);
-	r = kn_conn_new(&c, own, &opts);
+	kn_self_lock();
+	r = attach_locked(&c, fd, generation, &opts);
+	kn_self_unlock();
 	if (r < 0)
 		return r;
 	c->is_unix = is_unix;
@@ -154,11 +246,19 @@ kin_conn_close(kin_conn *c)
 	if (c == NULL)
 		return;
 	kn_conn_say_bye(c);
-	kn_stream_free(c->stream);
-	free(c);
+	kn_self_lock();
+	free_locked(c);
+	kn_self_unlock();
 }
 
 /* ---- the end ---- */
+
+int
+kn_conn_not_given(const kin_conn *c)
+{
+	return kn_fail(-ESTALE, "conn '%s' was not given to this process",
+		       c->label);
+}
 
 /* What ended it is told to every call that comes after. */
 int
@@ -233,5 +333,7 @@ int
 kin_conn_fd(const kin_conn *c)
 {
 	kn_assert(c != NULL);
+	if (kn_unlikely(c->left))
+		return kn_conn_not_given(c);
 	return kn_stream_fd(c->stream);
 }

@@ -55,11 +55,20 @@ struct kin_conn {
 	int end;			/* what ended it; 0 = nothing yet */
 	uint32_t skip, penalty;		/* tries to receive before polling */
 
+	/* under kn_self_lock */
+	kin_conn *next, **from;		/* all of this process, and its copies
+					   of its parent's */
+	bool left;			/* a parent's, and not given to us */
+
 	struct kin_conn_counts counts;
 };
 
-/* A handle on fd, which becomes its own, also if this fails. */
-int kn_conn_new(kin_conn **ret_c, int fd, const struct kin_conn_opts *opts);
+/*
+ * The descriptor of every connection is closed, and its handle, if somebody
+ * here still has it, is good for nothing but close.  For a process that has
+ * just been forked to run something else than its parent.
+ */
+void kn_conns_leave(void);
 
 /* Whose turn is it?  -ETIMEDOUT: another thread's, until the deadline. */
 int kn_conn_begin_send(kin_conn *c, kin_time deadline);
@@ -86,6 +95,7 @@ void kn_conn_say_bye(kin_conn *c);
 int kn_conn_condemn(kin_conn *c, int r);
 int kn_conn_decide(kin_conn *c);
 int kn_conn_ended(const kin_conn *c);
+int kn_conn_not_given(const kin_conn *c);
 
 /* The sentence that tells why, with the connection's label before it. */
 int kn_conn_named(const kin_conn *c, int r);

@@ -70,15 +70,17 @@ renew_turn(struct kn_turn *turn)
  * First use in a forked child, which is a user of its own.  The parent's
  * threads are not here, whatever they were at; what it has kept of a
  * message is for the parent to send.  If one of them was just taking bytes in,
- * nobody knows where the next message begins.
+ * nobody knows where the next message begins.  -ESTALE: it is none of ours.
  */
-static void
+static int
 renew(kin_conn *c)
 {
 	uint32_t mine = kn_self_generation();
+	bool left;
 
 	kn_self_lock();
-	if (c->generation != mine) {
+	left = c->left;
+	if (!left && c->generation != mine) {
 		kn_stream_forget(c->stream, c->sending.changing);
 		if (c->receiving.changing) {
 			kn_stream_lose(c->stream);
@@ -91,6 +93,7 @@ renew(kin_conn *c)
 		__atomic_store_n(&c->generation, mine, __ATOMIC_RELEASE);
 	}
 	kn_self_unlock();
+	return left ? kn_conn_not_given(c) : 0;
 }
 
 static inline bool
@@ -100,15 +103,24 @@ is_ours(const kin_conn *c)
 	       kn_self_generation();
 }
 
+static inline int
+make_ours(kin_conn *c)
+{
+	return kn_likely(is_ours(c)) ? 0 : renew(c);
+}
+
 /* A call of the user's: see conn.h for why no sooner. */
-static void
+static int
 become_user(kin_conn *c)
 {
-	if (kn_unlikely(!is_ours(c)))
-		renew(c);
+	int r = make_ours(c);
+
+	if (kn_unlikely(r < 0))
+		return r;
 	if (kn_unlikely(!__atomic_load_n(&c->is_user, __ATOMIC_RELAXED)) &&
 	    !__atomic_exchange_n(&c->is_user, true, __ATOMIC_RELAXED))
 		__atomic_add_fetch(&c->owed_hellos, 1, __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 /* ---- turns ---- */
@@ -192,9 +204,10 @@ kn_conn_say(kin_conn *c, uint16_t type)
 {
 	uint32_t *owed = type == KN_CONN_HELLO ? &c->owed_hellos :
 			 &c->owed_byes;
+	int r = make_ours(c);
 
-	if (kn_unlikely(!is_ours(c)))
-		renew(c);
+	if (kn_unlikely(r < 0))
+		return r;
 	__atomic_add_fetch(owed, 1, __ATOMIC_SEQ_CST);
 	return settle(c);
 }
@@ -202,9 +215,10 @@ kn_conn_say(kin_conn *c, uint16_t type)
 int
 kn_conn_begin_send(kin_conn *c, kin_time deadline)
 {
-	int r;
+	int r = become_user(c);
 
-	become_user(c);
+	if (kn_unlikely(r < 0))
+		return r;
 	if (!take_turn(&c->sending, deadline))
 		return kn_fail(-ETIMEDOUT, "conn '%s': another thread was "
 			       "sending until the deadline", c->label);
@@ -226,9 +240,10 @@ kn_conn_end_send(kin_conn *c)
 int
 kn_conn_begin_recv(kin_conn *c, kin_time deadline)
 {
-	int r = 0;
+	int r = become_user(c);
 
-	become_user(c);
+	if (kn_unlikely(r < 0))
+		return r;
 	if (kn_unlikely(owes(c)))
 		r = settle(c);
 	if (r < 0)
@@ -278,16 +293,19 @@ kn_conn_say_bye(kin_conn *c)
 {
 	struct kn_sentence sentence;
 
-	if (!is_ours(c)) {
-		renew(c);	/* what was being changed is not to be freed */
-		return;
-	}
 	kn_sentence_save(&sentence);
-	(void)say_owed(c);
-	if (c->is_user)
-		say_last(c->stream);
-	else
-		(void)kn_stream_flush(c->stream);
+	if (!is_ours(c)) {
+		(void)renew(c);	/* what was being changed is not to be freed */
+	} else {
+		/* From here on, whatever a child of another thread's finds. */
+		kn_turn_changing(&c->receiving, true);
+		kn_turn_changing(&c->sending, true);
+		(void)say_owed(c);
+		if (c->is_user)
+			say_last(c->stream);
+		else
+			(void)kn_stream_flush(c->stream);
+	}
 	kn_sentence_restore(&sentence);
 }
 
@@ -344,8 +362,7 @@ look_at_received(kin_conn *c, size_t *ret_waiting)
 static int
 hand_over(kin_conn *c)
 {
-	if (is_ours(c) &&
-	    __atomic_exchange_n(&c->is_user, false, __ATOMIC_RELAXED))
+	if (__atomic_exchange_n(&c->is_user, false, __ATOMIC_RELAXED))
 		return 0;
 	return kn_conn_say(c, KN_CONN_HELLO);
 }
@@ -360,6 +377,9 @@ pack(const void *thing, struct kn_pack *to)
 	int r;
 
 	memcpy(&c, &thing, sizeof(c));	/* it is going to owe a word */
+	r = make_ours(c);
+	if (r < 0)
+		return r;
 	r = hand_over(c);
 	if (r < 0)
 		return kn_conn_named(c, r);

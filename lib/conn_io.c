@@ -219,6 +219,8 @@ kin_conn_send_values(kin_conn *c, struct kin_args args, kin_time deadline)
 	way.what = what;
 	way.max_copy_bytes = c->max_copy_bytes;
 	way.no_fds = !c->is_unix;
+	way.timed = true;
+	way.deadline = deadline;
 	r = kn_bundle_encode(&bundle, args, &way);
 	if (r < 0)
 		return r;
@@ -339,6 +341,8 @@ arrive(kin_conn *c, struct kn_frame *ret, kin_time deadline)
 			return 0;
 		if (r == 1)
 			r = heed(c, ret);
+		else if (r == -EMFILE)
+			r = kn_conn_named(c, r);	/* our want, not theirs */
 		else if (r < 0)
 			r = kn_conn_condemn(c, r);
 		else

@@ -43,20 +43,28 @@ kn_stream_new(struct kn_stream **ret, int fd)
 }
 
 void
-kn_stream_free(struct kn_stream *s)
+kn_stream_close(struct kn_stream *s)
 {
 	uint32_t i;
 
-	if (s == NULL)
-		return;
 	for (i = 0; i < s->in.nfds; i++)
 		kn_os_close(s->in.fds[i]);
+	s->in.nfds = 0;
+	kn_stream_forget(s, false);
+	kn_os_close(s->fd);
+	s->fd = -1;
+}
+
+void
+kn_stream_free(struct kn_stream *s)
+{
+	if (s == NULL)
+		return;
+	kn_stream_close(s);
 	free(s->in.fds);
 	free(s->in.fds_at);
 	free(s->in.buf);
 	free(s->in.big);
-	kn_stream_forget(s, false);
-	kn_os_close(s->fd);
 	free(s);
 }
 
@@ -168,11 +176,14 @@ make_room(struct kn_incoming *in)
 	return 0;
 }
 
-/* Before they come: those that are there cannot be put back. */
+/*
+ * Before they come: those that are there cannot be put back.  One more is for
+ * the gap where others got lost.
+ */
 static int
 make_room_for_fds(struct kn_incoming *in)
 {
-	uint32_t cap = in->nfds + KN_SOCKET_FDS;
+	uint32_t cap = in->nfds + KN_SOCKET_FDS + 1;
 	uint64_t *at;
 	int *fds;
 
@@ -286,6 +297,14 @@ came(struct kn_incoming *in, const unsigned char *to, size_t n, uint32_t nfds)
 	in->nfds += nfds;
 }
 
+/* Right behind what came: some that should have come with it did not. */
+static void
+leave_gap(struct kn_incoming *in)
+{
+	in->fds[in->nfds] = -1;
+	in->fds_at[in->nfds++] = in->came;
+}
+
 static int
 spoil(struct kn_incoming *in, int r, const char *why)
 {
@@ -315,8 +334,10 @@ kn_stream_read(struct kn_stream *s)
 	if (n <= 0)
 		return ended(s, n);
 	came(in, to, (size_t)n, nfds);
-	if (lost)
-		(void)spoil(in, -EPROTO, "descriptors got lost on arrival");
+	if (lost && in->no_fds)
+		(void)spoil(in, -EPROTO, "descriptors came where none may");
+	else if (lost)
+		leave_gap(in);
 	return 1;
 }
 
@@ -364,18 +385,26 @@ more_is_needed(struct kn_incoming *in)
 	return 0;
 }
 
-/* All that were there when its last byte was are its own. */
+/*
+ * All that were there when its last byte was are its own.  -EMFILE: with a gap
+ * among them; then it has no more of them than have come.
+ */
 static int
 claim_fds(struct kn_incoming *in)
 {
 	uint64_t end = in->start + AROUND + in->front.len;
-	uint32_t n = 0;
+	bool gap = false;
+	uint32_t n;
 
-	while (n < in->nfds && in->fds_at[n] <= end)
-		n++;
+	for (n = 0; n < in->nfds && in->fds_at[n] <= end; n++)
+		gap = gap || in->fds[n] < 0;
 	if (n > in->front.nfds)
 		return spoil(in, -EPROTO, "descriptors came that belong to no "
 			     "message");
+	if (gap) {
+		in->front.nfds = n;
+		return -EMFILE;
+	}
 	if (n < in->front.nfds)
 		return spoil(in, -EPROTO, "a message came without its "
 			     "descriptors");
@@ -394,7 +423,7 @@ check_tail(struct kn_incoming *in, const unsigned char *at)
 	return 0;
 }
 
-/* 1: the front frame is there, whole. */
+/* 1: the front frame is there, whole; -EMFILE: but for its descriptors. */
 static int
 assemble(struct kn_incoming *in)
 {
@@ -415,10 +444,8 @@ assemble(struct kn_incoming *in)
 	r = check_tail(in, body + in->front.len);
 	if (r == 0)
 		r = claim_fds(in);
-	if (r < 0)
-		return r;
-	in->whole = true;
-	return 1;
+	in->whole = r == 0 || r == -EMFILE;
+	return r < 0 ? r : 1;
 }
 
 int
@@ -431,6 +458,12 @@ kn_stream_next(struct kn_stream *s, struct kn_frame *ret)
 		return kn_fail(in->spoilt, "%s", in->why);
 	if (!in->whole) {
 		r = assemble(in);
+		if (r == -EMFILE) {
+			kn_stream_drop(s);
+			return kn_fail(r, "descriptors of a message got lost "
+				       "on arrival: this process has too many "
+				       "open");
+		}
 		if (r <= 0)
 			return r;
 	}

@@ -28,7 +28,9 @@
  * whatever one recvmsg returns, which may end earlier frames too.  So they are
  * queued in order of arrival, each with the stream position at which it was
  * there; a frame takes as many as it says when it is complete, and any that
- * arrived no later than its end and are left belong to nobody: -EPROTO.
+ * arrived no later than its end and are left belong to nobody: -EPROTO.  What
+ * the kernel could not give us, for want of room for descriptors here, leaves a
+ * gap in the queue: the frame that would have had it is lost, and no other.
  *
  * Nothing here waits: read and flush do what can be done at once.  Nothing
  * here is locked.
@@ -82,7 +84,8 @@ int kn_stream_read(struct kn_stream *s);
  * The next whole frame, in place: 1, and *ret is good until kn_stream_read,
  * _next or _drop; 0 more must be read first; -EPROTO, -EMSGSIZE: this stream
  * is done with, and says so from now on.  Asking again without a drop gives the
- * same frame.
+ * same frame.  -EMFILE, once: descriptors of the next one got lost on arrival,
+ * and it is dropped with the rest of them; ask again for the one behind it.
  */
 int kn_stream_next(struct kn_stream *s, struct kn_frame *ret);
 
@@ -147,6 +150,9 @@ void kn_stream_forget(struct kn_stream *s, bool touched);
 
 /* The same of what has come, always let lie: nobody knows what it is. */
 void kn_stream_lose(struct kn_stream *s);
+
+/* No descriptor of it is left here; its memory waits for kn_stream_free. */
+void kn_stream_close(struct kn_stream *s);
 
 /*
  * For who waits in between: a frame on its way out of the caller's own memory.

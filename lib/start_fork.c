@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/conn.h"
 #include "lib/entry.h"
 #include "lib/process.h"
 #include "shm/error.h"
@@ -115,6 +116,7 @@ run(const char *name, struct kn_slip *slip, kin_entry_fn *fn,
 		kill(self, SIGKILL);	/* it has not run, and never will */
 		_exit(255);
 	}
+	kn_conns_leave();		/* those in args are dups */
 	await_go(&slip->go);
 	kn_os_name_process(name);
 

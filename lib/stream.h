@@ -20,7 +20,8 @@ struct kn_incoming {
 	unsigned char *big;		/* its body and tail, if apart */
 	size_t got, room;
 
-	int *fds;			/* in order of arrival, and where */
+	int *fds;			/* in order of arrival, and where;
+					   -1: some that got lost */
 	uint64_t *fds_at;
 	uint32_t nfds, fds_cap;
 

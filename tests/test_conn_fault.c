@@ -329,7 +329,13 @@ START_TEST(a_child_lets_lie_what_was_being_changed)
 	move(a, true);
 	pid = kit_fork();
 	if (pid == 0) {
-		if (_i == 1 && kin_conn_wait(a, KIN_NOWAIT) != -ESTALE)
+		int before = kit_descriptors();
+
+		if (_i == 2)
+			kn_conns_leave();
+		if (_i == 2 && kit_descriptors() != before - 2)
+			_exit(2);
+		if (_i > 0 && kin_conn_wait(a, KIN_NOWAIT) != -ESTALE)
 			_exit(1);
 		kin_conn_close(a);
 		_exit(0);
@@ -357,6 +363,6 @@ main(void)
 			    HOSTILE);
 	tcase_add_test(tc, values_that_are_none_are_gone_and_all_goes_on);
 	tc = kit_case(suite, "forks");
-	tcase_add_loop_test(tc, a_child_lets_lie_what_was_being_changed, 0, 2);
+	tcase_add_loop_test(tc, a_child_lets_lie_what_was_being_changed, 0, 3);
 	return kit_run(suite);
 }

@@ -163,6 +163,53 @@ START_TEST(a_take_that_fails_late_says_nothing_either)
 }
 END_TEST
 
+/* No room for a message's descriptors when they come: it is gone, alone. */
+START_TEST(a_message_without_room_is_lost_and_no_other)
+{
+	struct rlimit limit, none;
+	int before, n = 0, fd = -1;
+	char text[8];
+	kin_values *v;
+
+	make_pipes();
+	before = kit_descriptors();
+	ck_kin_ok(kin_conn_send_values(ours, KIN_ARGS(1, KIN_FD(0), KIN_FD(1)),
+				       KIN_NOWAIT));
+	ck_kin_ok(kin_conn_send(ours, "bytes", 5, KIN_NOWAIT));
+	ck_kin_ok(kin_conn_send_values(ours, KIN_ARGS(2, KIN_FD(0)),
+				       KIN_NOWAIT));
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	if (_i == 0)
+		ck_kin_fails(-EMFILE, kin_conn_recv_values(theirs, &v,
+							   KIT_PATIENCE));
+	else if (_i == 1)
+		ck_kin_fails(-EMFILE, kin_conn_wait(theirs, KIT_PATIENCE));
+	else
+		ck_kin_fails(-EMFILE, kin_conn_recv(theirs, text, 8,
+						    KIT_PATIENCE));
+	ck_assert_ptr_nonnull(strstr(kin_errmsg(), "too many open"));
+	/* The next read brings the third one's. */
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_kin_ok(kin_conn_wait(theirs, KIT_PATIENCE));
+	ck_assert_int_eq(kin_conn_recv(theirs, text, 8, KIT_PATIENCE), 5);
+	ck_kin_ok(kin_conn_recv_values(theirs, &v, KIT_PATIENCE));
+	ck_kin_ok(kin_values_take(v, &n, KIN_FD(&fd)));
+	ck_assert_int_eq(n, 2);
+	close(fd);
+	kin_values_free(v);
+	ck_assert_int_eq(kit_descriptors(), before);
+	ck_carries(ours, theirs);
+	ck_carries(theirs, ours);
+	kin_conn_close(theirs);
+	ck_kin_fails(-EPIPE, kin_conn_recv(ours, &c, 1, KIT_PATIENCE));
+	kin_conn_close(ours);
+	close_way();
+}
+END_TEST
+
 START_TEST(an_end_is_taken_out_of_values_that_were_taken)
 {
 	kin_values *v, *part;
@@ -416,6 +463,8 @@ main(void)
 			    a_take_that_fails_says_nothing_to_the_other_end,
 			    0, 2);
 	tcase_add_test(tc, a_take_that_fails_late_says_nothing_either);
+	tcase_add_loop_test(tc, a_message_without_room_is_lost_and_no_other,
+			    0, 3);
 	tcase_add_loop_test(tc,
 			    an_end_is_taken_out_of_values_that_were_taken,
 			    0, 2);

@@ -389,11 +389,107 @@ START_TEST(descriptors_that_got_lost_are_noticed)
 	few.rlim_cur = (rlim_t)before + 5;
 	if (_i == 1)
 		setrlimit(RLIMIT_NOFILE, &few);
-	ck_assert_int_eq(next(&f), -EPROTO);
+	ck_kin_fails(_i == 0 ? -EPROTO : -EMFILE, next(&f));
 	setrlimit(RLIMIT_NOFILE, &old);
+	if (_i == 1) {
+		ck_assert_int_eq(kit_descriptors(), before);
+		ck_assert_int_eq(next(&f), 0);
+		send_raw(m.bytes, m.len, 20);
+		ck_frame(1, "x", 20);
+	}
 	kn_stream_free(stream);
 	ck_assert_int_eq(kit_descriptors(), before - 1);
 	close(raw);
+}
+END_TEST
+
+/* All of them are read before the first is asked for. */
+START_TEST(only_the_frames_that_lost_descriptors_are_lost)
+{
+	static const uint32_t nfds[] = { 0, 2, 0, 3, 1, 9, 0 };
+	struct rlimit none, old;
+	int before, i;
+	struct kn_frame f;
+
+	open_stream();
+	before = kit_descriptors();
+	for (i = 0; i < 7; i++) {
+		struct made m = { .len = 0 };
+		char body[2] = { (char)('a' + i), 0 };
+
+		add_frame(&m, (uint16_t)i, body, nfds[i]);
+		send_raw(m.bytes, m.len, nfds[i]);
+	}
+	/* Each read ends with the descriptors that it brings. */
+	ck_assert_int_eq(kn_stream_read(stream), 1);
+	getrlimit(RLIMIT_NOFILE, &old);
+	none = old;
+	none.rlim_cur = 3;
+	setrlimit(RLIMIT_NOFILE, &none);
+	while (kn_stream_read(stream) == 1)
+		continue;
+	setrlimit(RLIMIT_NOFILE, &old);
+	ck_frame(0, "a", 0);
+	ck_frame(1, "b", 2);
+	ck_frame(2, "c", 0);
+	for (i = 3; i < 6; i++)
+		ck_kin_fails(-EMFILE, next(&f));
+	ck_frame(6, "g", 0);
+	ck_assert_int_eq(next(&f), 0);
+	ck_assert_int_eq(kit_descriptors(), before);
+	close_stream();
+}
+END_TEST
+
+/* Its first bytes bring them, or not; the rest comes later. */
+START_TEST(a_large_frame_that_lost_its_descriptors_is_lost_whole)
+{
+	static unsigned char body[100000];
+	struct kn_frame f, head = { .type = 5 };
+	struct iovec v = { body, sizeof(body) };
+	struct made m = { .len = 0 };
+	struct rlimit none, old;
+	struct kn_stream *other;
+	int before, r;
+
+	open_stream();
+	ck_kin_ok(kn_stream_new(&other, dup(raw)));
+	add_frame(&m, 1, "next", 1);
+	before = kit_descriptors();
+	ck_kin_ok(kn_stream_send(other, &head, &v, 1, &raw, 1, KN_KEEP));
+	getrlimit(RLIMIT_NOFILE, &old);
+	none = old;
+	none.rlim_cur = 3;
+	setrlimit(RLIMIT_NOFILE, &none);
+	while ((r = next(&f)) == 0)
+		ck_kin_ok(kn_stream_flush(other));
+	setrlimit(RLIMIT_NOFILE, &old);
+	ck_assert_int_eq(r, -EMFILE);
+	ck_assert_int_eq(kit_descriptors(), before);
+	send_raw(m.bytes, m.len, 1);
+	ck_frame(1, "next", 1);
+	kn_stream_free(other);
+	close_stream();
+}
+END_TEST
+
+/* No room here, and nobody to have them: the other end's doing all the same. */
+START_TEST(lost_descriptors_of_no_frame_are_rubbish)
+{
+	struct made m = { .len = 0 };
+	struct rlimit none, old;
+	struct kn_frame f;
+
+	open_stream();
+	add_frame(&m, 1, "x", 0);
+	send_raw(m.bytes, m.len, 1);
+	getrlimit(RLIMIT_NOFILE, &old);
+	none = old;
+	none.rlim_cur = 3;
+	setrlimit(RLIMIT_NOFILE, &none);
+	ck_kin_fails(-EPROTO, next(&f));
+	setrlimit(RLIMIT_NOFILE, &old);
+	close_stream();
 }
 END_TEST
 
@@ -452,6 +548,10 @@ main(void)
 	tcase_add_loop_test(tc, rubbish_ends_the_stream, 0, 7);
 	tcase_add_loop_test(tc, descriptors_of_no_frame_are_closed, 0, 5);
 	tcase_add_loop_test(tc, descriptors_that_got_lost_are_noticed, 0, 2);
+	tcase_add_test(tc, only_the_frames_that_lost_descriptors_are_lost);
+	tcase_add_test(tc,
+	    a_large_frame_that_lost_its_descriptors_is_lost_whole);
+	tcase_add_test(tc, lost_descriptors_of_no_frame_are_rubbish);
 	tcase_add_test(tc, a_length_reserves_nothing);
 	return kit_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/child.h"
 
@@ -223,6 +224,208 @@ START_TEST(a_connection_that_was_given_twice_is_given)
 }
 END_TEST
 
+/* ---- what a child was not given ---- */
+
+/* Until there is an end: what end? */
+static int
+hear_out(kin_call *call)
+{
+	char text[16];
+	kin_conn *c;
+	ssize_t n;
+	int r;
+
+	r = kin_call_take(call, &c);
+	if (r == 0)
+		r = kin_conn_send(c, "here", 4, KIT_PATIENCE);
+	if (r < 0)
+		return r;
+	do
+		n = kin_conn_recv(c, text, sizeof(text), KIT_PATIENCE);
+	while (n >= 0);
+	return (int)n;
+}
+
+static void
+ck_here(kin_conn *c)
+{
+	char text[16];
+
+	ck_assert_int_eq(kin_conn_recv(c, text, sizeof(text), KIT_PATIENCE),
+			 4);
+}
+
+START_TEST(a_child_sees_the_end_of_what_it_was_given)
+{
+	kin_conn *ours, *theirs;
+	kin_process *p;
+
+	ck_kin_ok(kin_pipe(&ours, &theirs, NULL));
+	p = start(hear_out, KIN_ARGS(theirs));
+	kin_conn_close(theirs);
+	ck_here(ours);
+	ck_kin_ok(kin_conn_send(ours, "and", 3, KIT_PATIENCE));
+	kin_conn_close(ours);
+	let_go(p, -EPIPE);
+}
+END_TEST
+
+START_TEST(a_sibling_keeps_no_end_of_another_alive)
+{
+	kin_conn *ours[2], *theirs[2];
+	kin_process *p[2];
+	char c;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		ck_kin_ok(kin_pipe(&ours[i], &theirs[i], NULL));
+	for (i = 0; i < 2; i++)
+		p[i] = start(hear_out, KIN_ARGS(theirs[i]));
+	for (i = 0; i < 2; i++) {
+		kin_conn_close(theirs[i]);
+		ck_here(ours[i]);
+	}
+	ck_kin_ok(kin_process_signal(p[_i], SIGKILL));
+	ck_kin_fails(-ECONNRESET, kin_conn_recv(ours[_i], &c, 1,
+						KIT_PATIENCE));
+	ck_killed(finish(p[_i]), SIGKILL);
+	ck_kin_fails(-ETIMEDOUT, kin_process_join(p[!_i], NULL, KIN_NOWAIT));
+	for (i = 0; i < 2; i++)
+		kin_conn_close(ours[i]);
+	let_go(p[!_i], -EPIPE);
+}
+END_TEST
+
+static kin_conn *global;
+
+/* How many of them refuse, and say why. */
+static int
+refusals(void)
+{
+	const int answers[] = {
+		kin_conn_fd(global),
+		kin_conn_send(global, "x", 1, KIN_NOWAIT),
+		kin_conn_flush(global, KIN_NOWAIT),
+		(int)kin_conn_recv(global, &(char){ 0 }, 1, KIN_NOWAIT),
+		(int)kin_conn_take(global, &(void *){ NULL }, KIN_NOWAIT),
+		kin_conn_wait(global, KIN_NOWAIT),
+		kin_conn_send_values(global, KIN_ARGS(1), KIN_NOWAIT),
+		kin_conn_recv_values(global, &(kin_values *){ NULL },
+				     KIN_NOWAIT),
+	};
+	int i, n = 0;
+
+	for (i = 0; i < 8; i++)
+		n += answers[i] == -ESTALE;
+	return strstr(kin_errmsg(), "was not given to this process") != NULL ?
+	       n : -1;
+}
+
+static int
+try_what_is_left(kin_call *call)
+{
+	kin_conn *given;
+	pid_t pid;
+	int r;
+
+	r = kin_call_take(call, &given);
+	if (r == 0 && refusals() != 8)
+		r = 1;
+	if (r == 0 && kin_conn_send_values(given, KIN_ARGS(global),
+					   KIN_NOWAIT) != -ESTALE)
+		r = 2;
+	if (r != 0)
+		return r;
+	pid = kit_fork();		/* and one further on */
+	if (pid == 0) {
+		r = refusals() == 8 ? 0 : 3;
+		if (r == 0)
+			r = kin_conn_send(given, "raw", 3, KIT_PATIENCE);
+		kin_conn_close(global);
+		kin_conn_close(given);
+		_exit(r != 0);
+	}
+	kit_reap(pid, 0);
+	kin_conn_close(global);
+	return kin_conn_send(given, "child", 5, KIT_PATIENCE);
+}
+
+START_TEST(a_handle_that_was_only_inherited_is_stale)
+{
+	kin_conn *ours, *theirs, *other;
+	kin_process *p;
+	char text[8];
+
+	ck_kin_ok(kin_pipe(&ours, &theirs, NULL));
+	ck_kin_ok(kin_pipe(&global, &other, NULL));
+	if (_i == 1)		/* used, and with something in hand */
+		ck_kin_ok(kin_conn_send(other, "12", 2, KIT_PATIENCE));
+	if (_i == 1)
+		ck_kin_ok(kin_conn_wait(global, KIT_PATIENCE));
+	p = start(try_what_is_left, KIN_ARGS(theirs));
+	kin_conn_close(theirs);
+	let_go(p, 0);
+	ck_assert_int_eq(kin_conn_recv(ours, text, 8, KIT_PATIENCE), 3);
+	ck_assert_int_eq(kin_conn_recv(ours, text, 8, KIT_PATIENCE), 5);
+	ck_kin_fails(-EPIPE, kin_conn_recv(ours, text, 8, KIT_PATIENCE));
+	/* The parent's own is as it was. */
+	if (_i == 1)
+		ck_assert_int_eq(kin_conn_recv(global, text, 8, KIN_NOWAIT),
+				 2);
+	ck_kin_fails(-ETIMEDOUT, kin_conn_recv(other, text, 8, KIN_NOWAIT));
+	ck_kin_ok(kin_conn_send(global, "x", 1, KIT_PATIENCE));
+	ck_assert_int_eq(kin_conn_recv(other, text, 8, KIT_PATIENCE), 1);
+	kin_conn_close(global);
+	ck_kin_fails(-EPIPE, kin_conn_recv(other, text, 8, KIT_PATIENCE));
+	kin_conn_close(other);
+	kin_conn_close(ours);
+}
+END_TEST
+
+static int
+count_descriptors(kin_call *call)
+{
+	kin_conn *c;
+	int r = kin_call_take(call, &c);
+
+	return r < 0 ? r : kit_descriptors();
+}
+
+static int
+descriptors_of_a_child(kin_conn *c)
+{
+	return finish(start(count_descriptors, KIN_ARGS(c))).code;
+}
+
+/* Also none that have come by them, and none of those that were closed. */
+START_TEST(a_child_has_no_descriptor_of_what_it_was_not_given)
+{
+	kin_conn *ours, *theirs, *ends[20];
+	int few, i;
+
+	ck_kin_ok(kin_pipe(&ours, &theirs, NULL));
+	few = descriptors_of_a_child(ours);
+	ck_assert_int_gt(few, 0);
+	for (i = 0; i < 20; i += 2)
+		ck_kin_ok(kin_pipe(&ends[i], &ends[i + 1], NULL));
+	for (i = 0; i < 20; i += 4) {
+		ck_kin_ok(kin_conn_send_values(ends[i], KIN_ARGS(KIN_FD(0)),
+					       KIT_PATIENCE));
+		ck_kin_ok(kin_conn_wait(ends[i + 1], KIT_PATIENCE));
+	}
+	ck_assert_int_eq(descriptors_of_a_child(ours), few);
+	for (i = 0; i < 20; i++)
+		if (i % 3 != 0)
+			kin_conn_close(ends[i]);
+	ck_assert_int_eq(descriptors_of_a_child(ours), few);
+	for (i = 0; i < 20; i += 3)
+		kin_conn_close(ends[i]);
+	ck_assert_int_eq(descriptors_of_a_child(ours), few);
+	kin_conn_close(ours);
+	kin_conn_close(theirs);
+}
+END_TEST
+
 int
 main(int argc, char **argv)
 {
@@ -240,5 +443,12 @@ main(int argc, char **argv)
 	tcase_add_test(tc,
 	    a_connection_that_was_not_given_after_all_is_closed);
 	tcase_add_test(tc, a_connection_that_was_given_twice_is_given);
+	tc = board_case(suite, "not given");
+	tcase_add_test(tc, a_child_sees_the_end_of_what_it_was_given);
+	tcase_add_loop_test(tc, a_sibling_keeps_no_end_of_another_alive, 0, 2);
+	tcase_add_loop_test(tc, a_handle_that_was_only_inherited_is_stale, 0,
+			    2);
+	tcase_add_test(tc,
+	    a_child_has_no_descriptor_of_what_it_was_not_given);
 	return kit_run(suite);
 }

@@ -13,10 +13,13 @@
  * Order    First in, first out, each way.
  * Threads  Any call from any thread: one sends at a time, one receives at a
  *          time.  Close must be the handle's last.
- * Fork     The child's copy of a handle is good, and so is one that was given
- *          as an argument; but an end is for one process at a time.  Close
- *          the copies that you do not use: an end that anybody still holds
- *          has not ended.  Messages that have come before a fork come in
+ * Fork     A child of kin_process_start has of its parent's connections only
+ *          those that it was given as arguments.  The others are closed in it,
+ *          without a word to their other ends, and a handle of one that it
+ *          still has, in a global say, is -ESTALE to every call but close.
+ *          In a child of fork() the copy of a handle is good; but an end is
+ *          for one process at a time.  Close the copies that you do not use:
+ *          an end that anybody still holds has not ended.  Messages that have come before a fork come in
  *          both; what was kept of one sent in part is the parent's to send.
  *          A handle with messages in hand is -EBUSY as an argument.  Who has
  *          used an end and leaves it to a forked child closes it before the
@@ -30,6 +33,9 @@
  * Peers    One that sends rubbish, or claims sizes, gets the connection ended
  *          (-EPROTO, -EMSGSIZE); memory is taken as bytes come, not as they
  *          are announced.  Descriptors that belong to no message are closed.
+ * Limits   A message whose descriptors find no room in this process when they
+ *          come is gone, and -EMFILE once to who receives or waits; the
+ *          connection goes on with the next one.
  */
 #ifndef KIN_CONN_H
 #define KIN_CONN_H
@@ -68,7 +74,11 @@ KIN_API KIN_MUST int kin_pipe(kin_conn **ret_a, kin_conn **ret_b,
 KIN_API KIN_MUST int kin_conn_attach(kin_conn **ret_c, int fd,
 				     const struct kin_conn_opts *opts);
 
-/* Tell the other end, and let go; never waits.  NULL is ignored. */
+/*
+ * Tell the other end, and let go; never waits.  NULL is ignored.  What is kept
+ * of a message sent in part is dropped, and the other end sees -ECONNRESET:
+ * flush first.
+ */
 KIN_API void kin_conn_close(kin_conn *c);
 
 /*
@@ -76,10 +86,13 @@ KIN_API void kin_conn_close(kin_conn *c);
  *
  *   -ETIMEDOUT   not until the deadline.  If part of it had gone out then
  *                (kin_errmsg() says so) it counts as sent: the rest is kept,
- *                and goes before the next message, or by kin_conn_flush
+ *                and goes before the next message, or by kin_conn_flush.
+ *                Keeping it takes the time of copying it, which no deadline
+ *                cuts short
  *   -EPIPE       the other end was closed
  *   -ECONNRESET  its holder died
  *   -ENOMEM      for what is to be kept
+ *   -ESTALE      it was not given to this process: see Fork above
  */
 KIN_API KIN_MUST int kin_conn_send(kin_conn *c, const void *msg, size_t len,
 				   kin_time deadline);
@@ -96,7 +109,9 @@ KIN_API KIN_MUST int kin_conn_flush(kin_conn *c, kin_time deadline);
  *   -EINVAL      the next message is one of values; it stays
  *   -ETIMEDOUT   none until the deadline; what has come of one is kept
  *   -EPIPE, -ECONNRESET, -EPROTO   see Crash and Peers above
+ *   -EMFILE      the next message, one of values, is gone: see Limits above
  *   -ENOMEM      it stays
+ *   -ESTALE      as send; or forked while another thread was receiving
  */
 KIN_API KIN_MUST ssize_t kin_conn_recv(kin_conn *c, void *buf, size_t cap,
 				       kin_time deadline);
@@ -107,16 +122,20 @@ KIN_API KIN_MUST ssize_t kin_conn_take(kin_conn *c, void **ret_msg,
 
 /*
  * Is there a message, whole?  0 if there is one within the deadline;
- * -ETIMEDOUT, -EPIPE, -ECONNRESET, -EPROTO as for receive.
+ * -ETIMEDOUT, -EPIPE, -ECONNRESET, -EPROTO, -EMFILE, -ESTALE as for receive.
  */
 KIN_API KIN_MUST int kin_conn_wait(kin_conn *c, kin_time deadline);
 
 /*
- * Send values as one message, with what travels along; errors as send, and
+ * Send values as one message, with what travels along.  A manager's object asks
+ * its server first, for which KIN_NOWAIT leaves no time: pack it before, by
+ * kin_values_pack or into a builder.  Errors as send, and
  *
  *   -EINVAL      an argument that is no value; the message says which
  *   -EMSGSIZE    an argument over .max_copy_bytes; the message names it
  *   -EOPNOTSUPP  a descriptor over something else than a Unix socket
+ *   -ETIMEDOUT   a manager's object, whose server did not answer until the
+ *                deadline, or for 5 seconds: nothing was sent
  */
 KIN_API KIN_MUST int kin_conn_send_values(kin_conn *c, struct kin_args args,
 					  kin_time deadline);
@@ -141,7 +160,7 @@ KIN_API void kin_conn_count(kin_conn *c, struct kin_conn_counts *ret);
 
 /*
  * The descriptor, for poll: readable when there may be something to receive.
- * It is c's own.  What was received together with an earlier message is not
+ * It is c's own; -ESTALE as send.  What was received together with an earlier message is not
  * seen there: kin_conn_wait with KIN_NOWAIT first.
  */
 KIN_API int kin_conn_fd(const kin_conn *c);

@@ -202,13 +202,15 @@ play(kin_call *call)
 {
 	struct part part;
 	const void *bytes;
+	kin_conn *end;
 	size_t len;
 	int r;
 
-	r = kin_call_take(call, KIN_BIN(&bytes, &len));
+	r = kin_call_take(call, KIN_BIN(&bytes, &len), &end);
 	if (r < 0)
 		return r;
 	memcpy(&part, bytes, sizeof(part));
+	part.duo->ends[part.who] = end;
 	r = take_place(part.duo, part.who);
 	if (r == 0)
 		r = duo_meet(part.duo);
@@ -267,12 +269,14 @@ cast(struct duo *duo)
 	int r;
 
 	r = kin_process_start(&p[0], play,
-			      KIN_ARGS(KIN_BIN(&parts[0], sizeof(*parts))),
+			      KIN_ARGS(KIN_BIN(&parts[0], sizeof(*parts)),
+				       duo->ends[0]),
 			      NULL);
 	if (r < 0)
 		return r;
 	r = kin_process_start(&p[1], play,
-			      KIN_ARGS(KIN_BIN(&parts[1], sizeof(*parts))),
+			      KIN_ARGS(KIN_BIN(&parts[1], sizeof(*parts)),
+				       duo->ends[1]),
 			      NULL);
 	if (r == 0) {
 		r = collect(duo, p);
