@@ -8,8 +8,9 @@
 #      sh tools/setup.sh nightly   and what it takes to fuzz it
 #
 # Each thing is looked for by what is needed of it: a command, a header, a
-# library.  Where nothing is missing, no package manager is called.  Debian and
-# Ubuntu are tried; the names for Fedora, Arch and Alpine are untested.
+# library.  Where nothing is missing, no package manager is called.  What a
+# distribution has no package of (-) is done without: its tests are skipped.
+# Debian and Ubuntu are tried; the names for Fedora, Arch and Alpine are not.
 set -eu
 
 for_build='
@@ -30,6 +31,7 @@ cmd:valgrind   valgrind       valgrind        valgrind   valgrind
 cmd:nm         binutils       binutils        binutils   binutils
 cmd:patch      patch          patch           patch      patch
 cmd:git        git            git-core        git        git
+cmd:spin       spin           -               -          -
 run:asan       gcc            libasan         gcc        gcc
 run:ubsan      gcc            libubsan        gcc        gcc
 run:tsan       gcc            libtsan         gcc        gcc'
@@ -73,11 +75,14 @@ look() {
 			continue
 		fi
 		case $family in
-		dnf) missing="$missing $fedora" ;;
-		pacman) missing="$missing $arch" ;;
-		apk) missing="$missing $alpine" ;;
-		*) missing="$missing $debian" ;;
+		dnf) package=$fedora ;;
+		pacman) package=$arch ;;
+		apk) package=$alpine ;;
+		*) package=$debian ;;
 		esac
+		if [ "$package" != - ]; then
+			missing="$missing $package"
+		fi
 	done <<END
 $needs
 END
