@@ -342,8 +342,10 @@ END_TEST
 static int
 check_none(kin_call *call)
 {
-	return kin_call_take(call) == 0 &&
-	       kin_values_count(kin_call_values(call)) == 0 ? 0 : 1;
+	kin_values *v = kin_call_values(call);
+
+	return kin_values_take_all(v, KIN_TAKE()) == 0 &&
+	       kin_values_count(v) == 0 ? 0 : 1;
 }
 
 START_TEST(without_arguments_there_are_none)
