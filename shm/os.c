@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -25,8 +24,6 @@
 #if KN_TSAN
 void __tsan_release(void *);
 #endif
-
-#define RESERVE_STEP	(16ull << 20)
 
 kn_os_hook_fn *kn_os_hook;
 
@@ -124,27 +121,6 @@ kn_os_access_mode(int fd)
 	int flags = fcntl(fd, F_GETFL);
 
 	return flags < 0 ? -errno : flags & O_ACCMODE;
-}
-
-int
-kn_os_reserve(int fd, uint64_t bytes)
-{
-	struct rlimit limit;
-	uint64_t at, step;
-
-	RING_THE_BELL("fallocate");
-	/* The kernel would not only say no, but kill us by SIGXFSZ. */
-	if (bytes > INT64_MAX || (getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-				  bytes > limit.rlim_cur))
-		return -EFBIG;
-	/* In steps: some kernels undo an allocation for any signal. */
-	for (at = 0; at < bytes; at += step) {
-		step = bytes - at < RESERVE_STEP ? bytes - at : RESERVE_STEP;
-		while (fallocate(fd, 0, (off_t)at, (off_t)step) < 0)
-			if (errno != EINTR)
-				return -errno;
-	}
-	return 0;
 }
 
 ssize_t

@@ -32,6 +32,7 @@ extern kn_os_hook_fn *kn_os_hook;
 
 /* Files and descriptors. */
 int kn_os_memfd(const char *name);
+int kn_os_memfd_huge(const char *name);	/* of huge pages */
 int kn_os_open(const char *path, int flags, mode_t mode);
 int kn_os_open_at(int dir, const char *path, int flags, mode_t mode);
 int kn_os_reopen(int fd, int flags);	/* a description of its own */
@@ -42,6 +43,10 @@ int kn_os_stat_path(const char *path, struct stat *ret);
 bool kn_os_is_file(int fd, uint64_t device, uint64_t inode);
 int kn_os_access_mode(int fd);		/* O_RDONLY, O_WRONLY, O_RDWR */
 int kn_os_reserve(int fd, uint64_t bytes);	/* fallocate from 0; -EFBIG */
+/* The same, but the file's length stays as it is. */
+int kn_os_reserve_ahead(int fd, uint64_t from, uint64_t to);
+int kn_os_set_length(int fd, uint64_t bytes);	/* -EFBIG */
+int kn_os_set_mode(int fd, mode_t mode);
 ssize_t kn_os_read(int fd, void *buf, size_t len);
 ssize_t kn_os_read_at(int fd, void *buf, size_t len, uint64_t offset);
 ssize_t kn_os_write(int fd, const void *buf, size_t len);
@@ -56,6 +61,9 @@ int kn_os_seal(int fd, int seals);
 
 /* Memory. */
 int kn_os_map(int fd, size_t bytes, int prot, int flags, void **ret);
+/* In place of what is mapped there; the second is the way back. */
+int kn_os_map_over(void *at, int fd, size_t bytes, int prot, int flags);
+bool kn_os_map_back(void *at, int fd, size_t bytes, int prot, int flags);
 void kn_os_unmap(void *at, size_t bytes);
 int kn_os_advise(void *at, size_t bytes, int advice);
 uint64_t kn_os_memory_free(void);	/* bytes; or all there is */
