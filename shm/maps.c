@@ -92,14 +92,16 @@ kn_maps_next(struct kn_maps *maps, struct kn_mapping *ret)
 	while ((r = next_line(maps, &line)) > 0) {
 		unsigned major, minor;
 		uint64_t inode;
+		char rights[5];
 		int path = 0;
 
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %x:%x %"
-			   SCNu64 " %n", &ret->begin, &ret->end, &major,
-			   &minor, &inode, &path) < 5 || inode == 0)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*s %x:%x %"
+			   SCNu64 " %n", &ret->begin, &ret->end, rights,
+			   &major, &minor, &inode, &path) < 6 || inode == 0)
 			continue;
 		ret->device = makedev(major, minor);
 		ret->inode = inode;
+		ret->writable = rights[1] == 'w' && rights[3] == 's';
 		ret->path = path > 0 ? line + path : "";
 		return 1;
 	}

@@ -7,6 +7,7 @@
 #ifndef KN_MAPS_H
 #define KN_MAPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,6 +20,7 @@ struct kn_maps {
 struct kn_mapping {
 	uint64_t begin, end;		/* addresses */
 	uint64_t device, inode;
+	bool writable;			/* and shared: stores reach the file */
 	const char *path;		/* until the next call; may be "" */
 };
 
