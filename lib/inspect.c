@@ -167,7 +167,8 @@ read_segment(struct kn_seen *seen, int fd, const struct stat *st)
 		kn_picture_trouble(seen, kin_errmsg());
 		return 0;
 	}
-	seg->bytes = header.bytes;
+	if (!(header.flags & KN_HEADER_GROWABLE))
+		seg->bytes = header.bytes;
 	kn_kind_facts(fd, &header, &to);
 	return to.r;
 }

@@ -55,31 +55,64 @@ creator(const struct kn_header *header, struct kn_listener *to)
 		   "" : ", in another pid namespace");
 }
 
+/* Of what is no memfd there are no seals. */
 static void
-file(int fd, struct kn_listener *to)
+sealed(int fd, struct kn_listener *to)
 {
 	int seals = kn_os_seals(fd);
-	struct stat st;
 
-	if (kn_os_stat(fd, &st) < 0)
-		return;
+	if (seals < 0 || !(seals & (F_SEAL_SHRINK | F_SEAL_WRITE)))
+		kn_say(to, "sealed", "no");
+	else if (seals & F_SEAL_WRITE)
+		kn_say(to, "sealed", "against every change: frozen");
+	else if (seals & F_SEAL_FUTURE_WRITE)
+		kn_say(to, "sealed", "against truncation, and new writers: "
+		       "published");
+	else
+		kn_say(to, "sealed", "against truncation");
+}
+
+/* Of one that can grow, the file's length tells how large it is now. */
+static void
+body(const struct kn_header *header, const struct stat *st,
+     struct kn_listener *to)
+{
+	uint64_t now = (uint64_t)st->st_size - KN_PAGE;
+
+	if (!(header->flags & KN_HEADER_GROWABLE))
+		kn_say(to, "body", "%" PRIu64 " bytes", header->body_bytes);
+	else
+		kn_say(to, "body", "%" PRIu64 " bytes, of at most %" PRIu64,
+		       now < header->limit ? now : header->limit,
+		       header->limit);
+	if (header->flags & KN_HEADER_SPARSE)
+		kn_say(to, "sparse", "%jd bytes are there",
+		       (intmax_t)st->st_blocks * 512);
+}
+
+static void
+file(int fd, const struct stat *st, struct kn_listener *to)
+{
 	kn_say(to, "file", "inode %" PRIu64 " on device %u:%u, of uid %u",
-	       (uint64_t)st.st_ino, major(st.st_dev), minor(st.st_dev),
-	       (unsigned)st.st_uid);
-	kn_say(to, "sealed", "%s", seals >= 0 && (seals & F_SEAL_SHRINK) ?
-	       "against truncation" : "no");
+	       (uint64_t)st->st_ino, major(st->st_dev), minor(st->st_dev),
+	       (unsigned)st->st_uid);
+	sealed(fd, to);
 }
 
 void
 kn_kind_facts(int fd, const struct kn_header *header, struct kn_listener *to)
 {
 	const struct kn_kind_entry *entry = kn_kind_find(header->kind);
+	struct stat st;
+	bool seen = kn_os_stat(fd, &st) == 0;
 
-	kn_say(to, "body", "%" PRIu64 " bytes", header->body_bytes);
+	if (seen)
+		body(header, &st, to);
 	kn_say(to, "layout", "%u, of its kind %u", header->layout,
 	       header->kind_layout);
 	creator(header, to);
-	file(fd, to);
+	if (seen)
+		file(fd, &st, to);
 	if (entry == NULL)
 		kn_say(to, KN_TROUBLE, "kind %u, which this library does not "
 		       "know", header->kind);

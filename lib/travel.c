@@ -3,7 +3,8 @@
  * travel.c - how segments and queues travel
  *
  * Both by their descriptor.  A segment takes its name along, if it has one, and
- * where no descriptor goes it travels by that.
+ * where no descriptor goes it travels by that.  What can only be read, by its
+ * seals or by its descriptor, arrives as such.
  */
 #include <errno.h>
 #include <string.h>
@@ -93,7 +94,8 @@ unpack_segment(void **ret, const struct kn_unpack *from)
 	}
 	if (name[0] != '\0' && kn_names_check(name) < 0)
 		return kn_fail(-EPROTO, "a segment with an impossible name");
-	r = kin_segment_attach(&seg, from->fd);
+	r = kn_segment_attach_with(&seg, from->fd, &kn_segment_kind,
+				   kn_segment_right(from->fd));
 	if (r < 0)
 		return r;
 	memcpy(seg->name, name, sizeof(name));

@@ -273,7 +273,7 @@ kn_address_connect(const char *address, kin_time deadline)
 	dir = open_place(address, &file);
 	if (dir < 0)
 		return dir;
-	r = kn_names_check_dir(dir, address);
+	r = kn_names_check_dir(dir, address, 0);
 	fd = r < 0 ? r : kn_os_socket(AF_UNIX, SOCK_STREAM);
 	if (fd < 0) {
 		kn_os_close(dir);

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,25 +54,26 @@ kn_names_path(char *buf, size_t cap)
  * checked each time, and through the descriptor that is then used.
  */
 int
-kn_names_check_dir(int dir, const char *path)
+kn_names_check_dir(int dir, const char *path, uint32_t trust)
 {
+	mode_t closed = trust & KIN_TRUST_GROUP ? 007 : 077;
 	struct stat st;
 	int r;
 
 	r = kn_os_stat(dir, &st);
 	if (r < 0)
 		return kn_fail(r, "directory '%s'", path);
-	if (st.st_uid != geteuid())
+	if (st.st_uid != geteuid() && !(trust & KIN_TRUST_OWNER))
 		return kn_fail(-EACCES, "directory '%s' belongs to uid %u, "
 			       "not to us", path, (unsigned)st.st_uid);
-	if ((st.st_mode & 077) != 0)
+	if ((st.st_mode & closed) != 0)
 		return kn_fail(-EACCES, "directory '%s' is open to others "
 			       "(mode %04o)", path, st.st_mode & 07777);
 	return 0;
 }
 
 int
-kn_names_dir(bool create)
+kn_names_dir_with(bool create, uint32_t trust)
 {
 	char path[KN_NAMES_PATH_MAX];
 	int dir, r;
@@ -89,7 +91,7 @@ kn_names_dir(bool create)
 		return kn_fail(-EACCES, "'%s' is no directory", path);
 	if (dir < 0)
 		return kn_fail(dir, "directory '%s'", path);
-	r = kn_names_check_dir(dir, path);
+	r = kn_names_check_dir(dir, path, trust);
 	if (r < 0) {
 		kn_os_close(dir);
 		return r;
@@ -98,11 +100,46 @@ kn_names_dir(bool create)
 }
 
 int
-kn_names_nameless(int dir)
+kn_names_dir(bool create)
 {
-	int fd = kn_os_open_at(dir, ".", O_TMPFILE | O_RDWR, 0600);
+	return kn_names_dir_with(create, 0);
+}
 
-	return fd < 0 ? kn_fail(fd, "a file in the directory of names") : fd;
+int
+kn_names_dir_of(const char *path, const char **ret_base)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash != NULL ? slash + 1 : path;
+	char parent[PATH_MAX] = ".";
+	int dir;
+
+	if (base[0] == '\0' || strlen(path) >= sizeof(parent))
+		return kn_fail(-EINVAL, "'%.200s' can't be a file's path",
+			       path);
+	if (slash != NULL)
+		snprintf(parent, sizeof(parent), "%.*s",
+			 slash == path ? 1 : (int)(slash - path), path);
+	dir = kn_os_open(parent, O_PATH | O_DIRECTORY, 0);
+	*ret_base = base;
+	return dir < 0 ? kn_fail(dir, "the folder of '%.200s'", path) : dir;
+}
+
+int
+kn_names_nameless(int dir, mode_t mode)
+{
+	int fd = kn_os_open_at(dir, ".", O_TMPFILE | O_RDWR, 0600), r;
+
+	if (fd == -EOPNOTSUPP || fd == -EISDIR)
+		return kn_fail(-EOPNOTSUPP, "that file system has no files "
+			       "without a name");
+	if (fd < 0)
+		return kn_fail(fd, "a file without a name");
+	r = mode != 0 ? kn_os_set_mode(fd, mode) : 0;
+	if (r < 0) {
+		kn_os_close(fd);
+		return kn_fail(r, "permissions %04o", (unsigned)mode);
+	}
+	return fd;
 }
 
 int
@@ -114,13 +151,14 @@ kn_names_publish(int dir, int fd, const char *name)
 }
 
 int
-kn_names_open(int dir, const char *name)
+kn_names_open_with(int dir, const char *name, uint32_t flags)
 {
+	int way = flags & KIN_USE_READONLY ? O_RDONLY : O_RDWR;
 	struct stat st;
 	int fd, r;
 
 	/* O_NONBLOCK: or a pipe under that name would make us wait. */
-	fd = kn_os_open_at(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	fd = kn_os_open_at(dir, name, way | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd == -ELOOP)
 		return kn_fail(-EACCES, "name '%s' is a link", name);
 	if (fd == -EISDIR || fd == -ENXIO)
@@ -132,7 +170,7 @@ kn_names_open(int dir, const char *name)
 		r = kn_fail(r, "name '%s'", name);
 	else if (!S_ISREG(st.st_mode))
 		r = kn_fail(-EPROTO, "name '%s' is no regular file", name);
-	else if (st.st_uid != geteuid())
+	else if (st.st_uid != geteuid() && !(flags & KIN_TRUST_OWNER))
 		r = kn_fail(-EACCES, "name '%s' belongs to uid %u, not to us",
 			    name, (unsigned)st.st_uid);
 	else if (st.st_nlink > 1)
@@ -143,4 +181,10 @@ kn_names_open(int dir, const char *name)
 		return r;
 	}
 	return fd;
+}
+
+int
+kn_names_open(int dir, const char *name)
+{
+	return kn_names_open_with(dir, name, 0);
 }

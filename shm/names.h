@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #define KN_NAMES_DEFAULT	"/dev/shm/kin-"	/* and the uid */
 #define KN_NAMES_PATH_MAX	256u
@@ -26,15 +28,23 @@ int kn_names_path(char *buf, size_t cap);
  * somebody else's, or open to others; -ENOENT.
  */
 int kn_names_dir(bool create);
+int kn_names_dir_with(bool create, uint32_t trust);	/* KIN_TRUST_... */
 
 /* The same look at any directory.  -EACCES. */
-int kn_names_check_dir(int dir, const char *path);
+int kn_names_check_dir(int dir, const char *path, uint32_t trust);
 
-/* A file without a name in it, for publish to name. */
-int kn_names_nameless(int dir);
+/*
+ * The directory of a file's path, and where in path its last part begins.
+ * -EINVAL: it has none.
+ */
+int kn_names_dir_of(const char *path, const char **ret_base);
+
+/* A file without a name in it, for publish to name; mode 0 = 0600. */
+int kn_names_nameless(int dir, mode_t mode);
 int kn_names_publish(int dir, int fd, const char *name);	/* -EEXIST */
 
 /* -ENOENT; -EACCES: a link, or not ours. */
 int kn_names_open(int dir, const char *name);
+int kn_names_open_with(int dir, const char *name, uint32_t flags); /* _USE_ */
 
 #endif

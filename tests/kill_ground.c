@@ -3,6 +3,7 @@
  * kill_ground.c - scenes of segments and of the registry
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "tests/kill_ops.h"
 
 #define BYTES	8192
+#define GROWN	50000
 
 /* ---- segments ---- */
 
@@ -35,6 +37,46 @@ act_create_named(struct scene *s)
 	if (kin_segment_create(&s->seg, KIN_OPTS(kin_segment_opts,
 						 .bytes = BYTES,
 						 .name = "victim's")) < 0)
+		abort();
+}
+
+void
+act_create_sparse(struct scene *s)
+{
+	if (kin_segment_create(&s->seg, KIN_OPTS(kin_segment_opts,
+						 .bytes = BYTES,
+						 .flags = KIN_SEGMENT_SPARSE))
+	    < 0)
+		abort();
+}
+
+/* Beside the directory of names. */
+static const char *
+file_path(void)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s.seg", getenv("KIN_DIR"));
+	return path;
+}
+
+void
+act_create_file(struct scene *s)
+{
+	if (kin_segment_create(&s->seg, KIN_OPTS(kin_segment_opts,
+						 .bytes = BYTES,
+						 .path = file_path())) < 0)
+		abort();
+}
+
+void
+act_open_or_create(struct scene *s)
+{
+	if (kin_segment_create(&s->seg,
+			       KIN_OPTS(kin_segment_opts, .bytes = BYTES,
+					.name = "victim's",
+					.flags = KIN_SEGMENT_OPEN_OR_CREATE))
+	    < 0)
 		abort();
 }
 
@@ -74,6 +116,31 @@ check_created_named(struct scene *s)
 	return check_no_names();
 }
 
+const char *
+check_created_file(struct scene *s)
+{
+	int r = kin_segment_open_file(&s->seg, file_path(), NULL);
+
+	if (r == -ENOENT) {
+		if (s->shared->acted)
+			return "a created segment is not there";
+		act_create_file(s);
+	} else if (r < 0) {
+		return "there is a file, and no segment in it";
+	}
+	if (kin_segment_bytes(s->seg) != BYTES)
+		return "a segment is there, but not whole";
+	return unlink(file_path()) == 0 ? NULL : "the file is not there";
+}
+
+void
+set_named(struct scene *s)
+{
+	act_create_named(s);
+	kin_segment_close(s->seg);
+	s->seg = NULL;
+}
+
 void
 set_segment(struct scene *s)
 {
@@ -87,6 +154,18 @@ act_attach(struct scene *s)
 	kin_segment *mine;
 
 	if (kin_segment_attach(&mine, kin_segment_fd(s->seg)) < 0)
+		abort();
+	kin_segment_close(mine);
+}
+
+void
+act_attach_read_only(struct scene *s)
+{
+	kin_segment *mine;
+
+	if (kin_segment_attach_with(&mine, kin_segment_fd(s->seg),
+				    KIN_OPTS(kin_segment_use,
+					     .flags = KIN_USE_READONLY)) < 0)
 		abort();
 	kin_segment_close(mine);
 }
@@ -105,6 +184,138 @@ check_attached(struct scene *s)
 		wrong = "its contents are not what they were";
 	kin_segment_close(again);
 	return wrong;
+}
+
+void
+set_growable(struct scene *s)
+{
+	if (kin_segment_create(&s->seg,
+			       KIN_OPTS(kin_segment_opts, .bytes = BYTES,
+					.max_bytes = 2 * GROWN,
+					.flags = KIN_SEGMENT_GROWABLE)) < 0)
+		abort();
+	memset(kin_segment_data(s->seg), 'd', BYTES);
+}
+
+void
+act_grow(struct scene *s)
+{
+	if (kin_segment_grow(s->seg, GROWN) < 0)
+		abort();
+}
+
+/* Grown, or as it was; all of it there; and it can grow on. */
+const char *
+check_grown(struct scene *s)
+{
+	unsigned char *data = kin_segment_data(s->seg);
+	size_t bytes;
+
+	if (kin_segment_refresh(s->seg) < 0)
+		return "its size can't be seen";
+	bytes = kin_segment_bytes(s->seg);
+	if (bytes != GROWN && (bytes != BYTES || s->shared->acted))
+		return "it is of no size that anybody asked for";
+	if (data[0] != 'd' || memcmp(data, data + 1, BYTES - 1) != 0)
+		return "its contents are not what they were";
+	memset(data, 'e', bytes);
+	if (kin_segment_grow(s->seg, GROWN + 1) < 0)
+		return "it can't grow any more";
+	return data[GROWN] == 0 ? NULL : "new bytes are not zero";
+}
+
+/* The survivor only reads, so that the victim is the only writer. */
+void
+set_reader(struct scene *s)
+{
+	kin_segment *reader;
+
+	set_segment(s);
+	if (kin_segment_attach_with(&reader, kin_segment_fd(s->seg),
+				    KIN_OPTS(kin_segment_use,
+					     .flags = KIN_USE_READONLY)) < 0)
+		abort();
+	kin_segment_close(s->seg);
+	s->seg = reader;
+}
+
+static int
+writer_of(kin_segment **ret_seg, const kin_segment *reader)
+{
+	char path[32];
+	int fd, r;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d",
+		 kin_segment_fd(reader));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		abort();
+	r = kin_segment_attach(ret_seg, fd);
+	close(fd);
+	return r;
+}
+
+void
+ready_writer(struct scene *s)
+{
+	kin_segment *writer;
+
+	if (writer_of(&writer, s->seg) < 0)
+		abort();
+	kin_segment_close(s->seg);
+	s->seg = writer;
+}
+
+void
+act_seal(struct scene *s)
+{
+	if (kin_segment_seal(s->seg) < 0)
+		abort();
+}
+
+/* Frozen, or anybody can do it now. */
+const char *
+check_sealed(struct scene *s)
+{
+	kin_segment *writer;
+	int r;
+
+	if (!(kin_segment_seals(s->seg) & KIN_SEALED_FROZEN)) {
+		if (s->shared->acted)
+			return "it is sealed, but not frozen";
+		if (writer_of(&writer, s->seg) < 0)
+			return "it can be neither written nor frozen";
+		r = kin_segment_seal(writer);
+		kin_segment_close(writer);
+		if (r < 0)
+			return "it can't be frozen any more";
+	}
+	return *(char *)kin_segment_data(s->seg) == 'd' ? NULL :
+	       "its contents are not what they were";
+}
+
+void
+act_publish(struct scene *s)
+{
+	if (kin_segment_publish(s->seg) < 0)
+		abort();
+}
+
+const char *
+check_published(struct scene *s)
+{
+	kin_segment *late;
+	int sealed = kin_segment_seals(s->seg) & KIN_SEALED_PUBLISHED;
+	int r = kin_segment_attach(&late, kin_segment_fd(s->seg));
+
+	if (r == 0)
+		kin_segment_close(late);
+	if (!sealed && s->shared->acted)
+		return "it is published, but not sealed";
+	if (sealed ? r != -EACCES : r < 0)
+		return "its seals do not tell who can write";
+	*(char *)kin_segment_data(s->seg) = 'x';
+	return NULL;
 }
 
 /* ---- the registry ---- */

@@ -3,8 +3,11 @@
  * segments.c - the segments that tests make, and those that they must not get
  */
 #include <dirent.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/segments.h"
@@ -65,6 +68,33 @@ ck_open_fails(int number, const char *name)
 	ck_assert_ptr_eq(seg, UNTOUCHED);
 }
 
+kin_segment *
+made(const struct kin_segment_opts *opts)
+{
+	kin_segment *seg;
+
+	ck_kin_ok(kin_segment_create(&seg, opts));
+	return seg;
+}
+
+void
+ck_make_fails(int number, const struct kin_segment_opts *opts)
+{
+	kin_segment *seg = UNTOUCHED;
+
+	ck_kin_fails(number, kin_segment_create(&seg, opts));
+	ck_assert_ptr_eq(seg, UNTOUCHED);
+}
+
+const char *
+name_path(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", kit_names(), name);
+	return path;
+}
+
 int
 entries(const char *path)
 {
@@ -117,6 +147,22 @@ holder(void (*fn)(kin_segment *seg), kin_segment *seg)
 	ck_assert_int_eq(read(ends[0], &c, 1), 1);
 	close(ends[0]);
 	return pid;
+}
+
+/* Sanitizers have handlers, which would make an exit of it. */
+bool
+store_ends_by(int signo, void *at)
+{
+	int status;
+	pid_t pid = kit_fork();
+
+	if (pid == 0) {
+		signal(signo, SIG_DFL);
+		*(volatile char *)at = 'x';
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) && WTERMSIG(status) == signo;
 }
 
 bool

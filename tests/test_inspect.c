@@ -392,6 +392,34 @@ START_TEST(strays_among_the_names_are_shown_as_such)
 }
 END_TEST
 
+START_TEST(the_facts_of_a_segment_tell_how_it_may_change)
+{
+	struct kin_seen_segment seen;
+	kin_segment *seg;
+
+	ck_kin_ok(kin_segment_create(&seg, KIN_OPTS(kin_segment_opts,
+	    .bytes = 10000, .max_bytes = 1 << 20,
+	    .flags = KIN_SEGMENT_GROWABLE | KIN_SEGMENT_SPARSE)));
+	ck_kin_ok(kin_segment_grow(seg, 20001));
+	look();
+	ck_assert(find(kin_segment_fd(seg), &seen));
+	ck_assert_uint_eq(seen.bytes, 4096 + 20001);
+	ck_assert(has_fact(&seen, "body", "20001 bytes, of at most 1048576"));
+	ck_assert(has_fact(&seen, "sparse", "4096 bytes are there"));
+	ck_assert(has_fact(&seen, "sealed", "against truncation"));
+	ck_kin_ok(kin_segment_publish(seg));
+	look();
+	ck_assert(find(kin_segment_fd(seg), &seen));
+	ck_assert(has_fact(&seen, "sealed", "published"));
+	ck_kin_ok(kin_segment_seal(seg));
+	look();
+	ck_assert(find(kin_segment_fd(seg), &seen));
+	ck_assert(has_fact(&seen, "sealed", "frozen"));
+	done();
+	kin_segment_close(seg);
+}
+END_TEST
+
 /* ---- queues ---- */
 
 START_TEST(the_facts_of_a_queue_are_right)
@@ -694,6 +722,8 @@ main(void)
 	tcase_add_test(tc, a_name_is_seen_though_nobody_holds_it);
 	tcase_add_test(tc, an_unlinked_one_is_seen_while_it_is_held);
 	tcase_add_test(tc, strays_among_the_names_are_shown_as_such);
+	tcase_add_test(tc,
+		       the_facts_of_a_segment_tell_how_it_may_change);
 
 	tc = kit_case(suite, "queues");
 	tcase_add_test(tc, the_facts_of_a_queue_are_right);

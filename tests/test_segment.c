@@ -283,6 +283,19 @@ small_world(void)
 		     "size=1m,mode=0700") == 0;
 }
 
+/* However it is asked for, too much is refused, and nothing is left. */
+static bool
+is_too_much(const char *name, const char *path, uint32_t flags)
+{
+	kin_segment *seg = UNTOUCHED;
+	int r = kin_segment_create(&seg, KIN_OPTS(kin_segment_opts,
+						  .bytes = 8 * MIB,
+						  .name = name, .path = path,
+						  .flags = flags));
+
+	return r == -ENOSPC && seg == UNTOUCHED && entries(kit_names()) == 0;
+}
+
 static int
 live_in_a_small_world(void)
 {
@@ -291,9 +304,10 @@ live_in_a_small_world(void)
 
 	if (!small_world())
 		return CANNOT;
-	r = kin_segment_create(&seg, KIN_OPTS(kin_segment_opts,
-					      .bytes = 8 * MIB, .name = "a"));
-	if (r != -ENOSPC || seg != UNTOUCHED || entries(kit_names()) != 0)
+	if (!is_too_much("a", NULL, 0) ||
+	    !is_too_much("a", NULL, KIN_SEGMENT_OPEN_OR_CREATE) ||
+	    !is_too_much(NULL, name_path("a"), 0) ||
+	    !is_too_much(NULL, name_path("a"), KIN_SEGMENT_OPEN_OR_CREATE))
 		return 1;
 	r = kin_segment_create(&seg, KIN_OPTS(kin_segment_opts,
 					      .bytes = MIB / 4, .name = "a"));
@@ -307,7 +321,18 @@ live_in_a_small_world(void)
 	/* 256 KiB and a header are taken, and what failed took nothing. */
 	r = kin_segment_create(&seg, KIN_OPTS(kin_segment_opts,
 					      .bytes = MIB / 2, .name = "b"));
-	return r < 0 ? 4 : 0;
+	if (r < 0)
+		return 4;
+	/* Of a sparse one, nothing was reserved: that is its bargain. */
+	r = kin_segment_create(&seg, KIN_OPTS(kin_segment_opts,
+					      .bytes = 8 * MIB, .name = "s",
+					      .flags = KIN_SEGMENT_SPARSE));
+	if (r < 0)
+		return 5;
+	for (r = 0; r < (int)MIB; r += 4096)
+		if (store_ends_by(SIGBUS, (char *)kin_segment_data(seg) + r))
+			return 0;
+	return 6;
 }
 
 START_TEST(a_full_tmpfs_is_an_error_at_creation)

@@ -15,6 +15,9 @@
  * Taking it disturbs nobody: nothing is mapped or locked, what is read is
  * copied first, and rubbish is shown as such.
  *
+ * Segments in files of their own (kin_segment_opts.path) are not among them:
+ * any file might be one.
+ *
  * One sees what the kernel lets one see: of other users' processes, nothing
  * (kin_inspect_hidden says how many those are), unless one is root.  Of named
  * segments that nobody holds, one sees one's own.  Two who look at the same
