@@ -230,7 +230,7 @@ struct kn_thing {
 /*
  * Tell of a kind, before main (a constructor): what is on a higher floor is
  * known here by number only.  A place of kind KIN_THING_PROXY takes all kinds
- * whose unpack agrees; otherwise the kinds must be equal.
+ * up to KIN_THING_VIEW whose unpack agrees; otherwise they must be equal.
  */
 void kn_thing_enter(uint32_t kind, const struct kn_thing *thing);
 

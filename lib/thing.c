@@ -12,6 +12,7 @@
 static const struct kn_thing *things[KINDS] = {
 	[KIN_THING_SEGMENT] = &kn_segment_thing,
 	[KIN_THING_QUEUE] = &kn_queue_thing,
+	[KIN_THING_VIEW] = &kn_view_thing,
 };
 
 void
@@ -51,6 +52,6 @@ bool
 kn_thing_fits(uint32_t place, uint32_t kind)
 {
 	if (place == KIN_THING_PROXY)
-		return kind >= KIN_THING_PROXY && kind < KINDS;
+		return kind >= KIN_THING_PROXY && kind < KIN_THING_VIEW;
 	return place == kind;
 }

@@ -20,6 +20,6 @@ const char *kn_thing_a(uint32_t kind);
 bool kn_thing_fits(uint32_t place, uint32_t kind);
 
 /* lib/travel.c */
-extern const struct kn_thing kn_segment_thing, kn_queue_thing;
+extern const struct kn_thing kn_segment_thing, kn_view_thing, kn_queue_thing;
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * travel.c - how segments and queues travel
+ * travel.c - how segments, views of them, and queues travel
  *
- * Both by their descriptor.  A segment takes its name along, if it has one, and
+ * All by their descriptor.  A segment takes its name along, if it has one, and
  * where no descriptor goes it travels by that.  What can only be read, by its
  * seals or by its descriptor, arrives as such.
  */
@@ -17,6 +17,7 @@
 #include "shm/names.h"
 #include "shm/os.h"
 #include "shm/segment.h"
+#include "shm/view.h"
 
 /* ---- segments ---- */
 
@@ -115,6 +116,71 @@ const struct kn_thing kn_segment_thing = {
 	.unpack = unpack_segment,
 	.close = close_segment,
 	.named = true,
+};
+
+/* ---- views ---- */
+
+/* What a view adds to its descriptor; of one machine, so in its order. */
+struct travelling {
+	uint64_t offset;
+	uint64_t bytes;
+	uint64_t flags;			/* KIN_VIEW_... */
+};
+
+static int
+pack_view(const void *thing, struct kn_pack *to)
+{
+	const kin_view *view = thing;
+	struct travelling more = {
+		.offset = view->offset,
+		.bytes = view->bytes,
+		.flags = kin_view_writable(view) ? 0 : KIN_VIEW_READONLY,
+	};
+	char place[80];
+
+	if (to->way->no_fds)
+		return kn_fail(-EOPNOTSUPP, "%s: a view cannot travel in %s; "
+			       KN_INSTEAD, kn_pack_place(to, place),
+			       to->way->what);
+	return kn_pack_by_fd(to, view->seg->fd, false, &more, sizeof(more),
+			     NULL, NULL);
+}
+
+static int
+unpack_view(void **ret, const struct kn_unpack *from)
+{
+	struct travelling more;
+	kin_segment *seg;
+	kin_view *view;
+	uint32_t right;
+	int r;
+
+	if (from->way != KN_BY_FD || from->len != sizeof(more))
+		return kn_fail(-EPROTO, "a view that is none");
+	memcpy(&more, from->more, sizeof(more));
+	right = more.flags & KIN_VIEW_READONLY ? KIN_USE_READONLY
+					       : kn_segment_right(from->fd);
+	r = kn_segment_attach_with(&seg, from->fd, &kn_segment_kind, right);
+	if (r < 0)
+		return r;
+	r = kn_view_make(&view, seg, more.offset, more.bytes, 0);
+	kin_segment_close(seg);
+	if (r == 0)
+		*ret = view;
+	return r == -EINVAL ? -EPROTO : r;
+}
+
+static void
+close_view(void *thing)
+{
+	kin_view_close(thing);
+}
+
+const struct kn_thing kn_view_thing = {
+	.a = "a view",
+	.pack = pack_view,
+	.unpack = unpack_view,
+	.close = close_view,
 };
 
 /* ---- queues ---- */

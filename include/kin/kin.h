@@ -9,7 +9,8 @@
  *      values.h    those that have come,   segment.h   memory in common
  *                  those that are built    readonly.h  data nobody changes
  *      manager.h   a server of objects     proxy.h     any object's methods
- *      dict.h list.h counter.h             inspect.h   looking at what is there
+ *      dict.h list.h counter.h             view.h      part of a segment
+ *                                          inspect.h   looking at what is there
  */
 #ifndef KIN_KIN_H
 #define KIN_KIN_H
@@ -31,5 +32,6 @@
 #include <kin/time.h>
 #include <kin/value.h>
 #include <kin/values.h>
+#include <kin/view.h>
 
 #endif

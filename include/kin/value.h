@@ -64,6 +64,7 @@ KIN_BEGIN
 typedef struct kin_values kin_values;
 typedef struct kin_builder kin_builder;
 typedef struct kin_segment kin_segment;
+typedef struct kin_view kin_view;
 typedef struct kin_queue kin_queue;
 typedef struct kin_conn kin_conn;
 typedef struct kin_proxy kin_proxy;
@@ -137,6 +138,7 @@ enum {
 #define KIN_THING_DICT		5u
 #define KIN_THING_LIST		6u
 #define KIN_THING_COUNTER	7u
+#define KIN_THING_VIEW		32u	/* 4 to 31 are proxies */
 
 #define KIN_GIVE_(what_, field_, value_, kind_, n_, name_)		\
 	struct kin_arg a = { 0, 0, { 0 }, 0, 0 };			\
@@ -181,6 +183,7 @@ enum {
 /* suffix, C type, number */
 #define KIN_THINGS_(X)							\
 	X(segment, kin_segment, KIN_THING_SEGMENT)			\
+	X(view, kin_view, KIN_THING_VIEW)				\
 	X(queue, kin_queue, KIN_THING_QUEUE)				\
 	X(conn, kin_conn, KIN_THING_CONN)				\
 	X(proxy, kin_proxy, KIN_THING_PROXY)				\
