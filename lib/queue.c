@@ -26,7 +26,6 @@ up_to(uint64_t n, uint64_t multiple)
 	return (n + multiple - 1) / multiple * multiple;
 }
 
-/* The body's offsets, from what was asked for. */
 static uint64_t
 lay_out(struct kn_queue_geometry *geo, uint64_t bytes, uint32_t members,
 	int64_t spin_ns)
@@ -46,18 +45,33 @@ lay_out(struct kn_queue_geometry *geo, uint64_t bytes, uint32_t members,
 	return geo->bytes + units * KN_UNIT;
 }
 
-int
-kn_queue_check(const struct kn_queue_geometry *geo, uint64_t body_bytes)
+uint64_t
+kn_queue_lay_out(struct kn_queue_geometry *geo,
+		 const struct kin_queue_opts *opts)
+{
+	return lay_out(geo, opts->bytes, opts->members, opts->spin_ns);
+}
+
+uint64_t
+kn_queue_bytes(const struct kn_queue_geometry *geo)
 {
 	struct kn_queue_geometry right;
+	uint64_t bytes;
 
 	if (geo->units < KN_UNIT || geo->units > KN_UNITS_MAX ||
 	    (geo->units & (geo->units - 1)) != 0 || geo->members == 0 ||
-	    geo->members > KN_SLOTS_MAX || geo->spin_ns < KIN_SPIN_NEVER ||
-	    lay_out(&right, geo->units * KN_UNIT, (uint32_t)geo->members,
-		    geo->spin_ns) != body_bytes ||
-	    right.roster != geo->roster || right.ring != geo->ring ||
-	    right.bytes != geo->bytes)
+	    geo->members > KN_SLOTS_MAX || geo->spin_ns < KIN_SPIN_NEVER)
+		return 0;
+	bytes = lay_out(&right, geo->units * KN_UNIT, (uint32_t)geo->members,
+			geo->spin_ns);
+	return right.roster == geo->roster && right.ring == geo->ring &&
+	       right.bytes == geo->bytes ? bytes : 0;
+}
+
+int
+kn_queue_check(const struct kn_queue_geometry *geo, uint64_t body_bytes)
+{
+	if (kn_queue_bytes(geo) != body_bytes)
 		return kn_fail(-EUCLEAN, "queue: its layout contradicts "
 			       "itself");
 	return 0;
@@ -116,12 +130,11 @@ join(kin_queue *q)
 	return join_slow(q);
 }
 
-/* A handle on seg, which becomes its own, or is closed. */
-static int
-take_hold(kin_queue **ret_q, kin_segment *seg,
-	  const struct kn_queue_geometry *geo)
+int
+kn_queue_take_hold(kin_queue **ret_q, kin_segment *seg, uint64_t offset,
+		   const struct kn_queue_geometry *geo)
 {
-	unsigned char *body = kn_segment_body(seg);
+	unsigned char *body = (unsigned char *)kn_segment_body(seg) + offset;
 	kin_queue *q;
 	int r;
 
@@ -131,6 +144,7 @@ take_hold(kin_queue **ret_q, kin_segment *seg,
 		return kn_fail(-ENOMEM, "queue handle");
 	}
 	q->seg = seg;
+	q->offset = offset;
 	q->spin_ns = geo->spin_ns;
 	q->ring.shared = (struct kn_ring_shared *)(void *)(body + geo->ring);
 	q->ring.bytes = body + geo->bytes;
@@ -138,7 +152,8 @@ take_hold(kin_queue **ret_q, kin_segment *seg,
 	q->ring.limit = kn_ring_limit((uint32_t)geo->units);
 	r = kn_registry_init(&q->registry,
 			     (struct kn_roster *)(void *)(body + geo->roster),
-			     KN_PAGE + geo->roster, (uint32_t)geo->members,
+			     KN_PAGE + offset + geo->roster,
+			     (uint32_t)geo->members,
 			     seg->fd, repair, q->ring.shared);
 	if (r == 0)
 		r = join(q);
@@ -147,6 +162,17 @@ take_hold(kin_queue **ret_q, kin_segment *seg,
 		return r;
 	}
 	*ret_q = q;
+	return 0;
+}
+
+static int
+check_place(const struct kin_queue_opts *opts)
+{
+	if (opts->segment == NULL && opts->offset != 0)
+		return kn_fail(-EINVAL, "queue: an offset, but no segment");
+	if (opts->segment != NULL && opts->label != NULL)
+		return kn_fail(-EINVAL, "queue: in a segment it has that one's "
+			       "label");
 	return 0;
 }
 
@@ -169,7 +195,19 @@ check_opts(struct kin_queue_opts *opts)
 	if (opts->members > KN_SLOTS_MAX)
 		return kn_fail(-EINVAL, "queue of %u members; %u at most",
 			       opts->members, KN_SLOTS_MAX);
-	return 0;
+	return check_place(opts);
+}
+
+size_t
+kin_queue_room(const struct kin_queue_opts *user)
+{
+	struct kn_queue_geometry geo;
+	struct kin_queue_opts opts;
+
+	if (kn_opts_copy(&opts, sizeof(opts), user) < 0 ||
+	    check_opts(&opts) < 0)
+		return 0;
+	return (size_t)kn_queue_lay_out(&geo, &opts);
 }
 
 int
@@ -187,6 +225,8 @@ kin_queue_create(kin_queue **ret_q, const struct kin_queue_opts *user)
 		r = check_opts(&opts);
 	if (r < 0)
 		return r;
+	if (opts.segment != NULL)
+		return kn_queue_place(ret_q, &opts);
 	plan.body_bytes = lay_out(&geo, opts.bytes, opts.members,
 				  opts.spin_ns);
 	plan.label = opts.label;
@@ -195,7 +235,7 @@ kin_queue_create(kin_queue **ret_q, const struct kin_queue_opts *user)
 		return r;
 	/* All else begins as zeros. */
 	*(struct kn_queue_geometry *)kn_segment_body(seg) = geo;
-	return take_hold(ret_q, seg, &geo);
+	return kn_queue_take_hold(ret_q, seg, 0, &geo);
 }
 
 int
@@ -221,10 +261,10 @@ kin_queue_attach(kin_queue **ret_q, int fd)
 		kin_segment_close(seg);
 		return r;
 	}
-	return take_hold(ret_q, seg, &geo);
+	return kn_queue_take_hold(ret_q, seg, 0, &geo);
 }
 
-/* Takes a queue in any state that take_hold can leave it in. */
+/* Takes a queue in any state that taking hold can leave it in. */
 void
 kin_queue_close(kin_queue *q)
 {

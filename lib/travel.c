@@ -12,6 +12,7 @@
 
 #include <kin/queue.h>
 
+#include "lib/queue.h"
 #include "lib/thing.h"
 #include "shm/error.h"
 #include "shm/names.h"
@@ -185,11 +186,30 @@ const struct kn_thing kn_view_thing = {
 
 /* ---- queues ---- */
 
+/* One that is placed in a segment adds where. */
 static int
 pack_queue(const void *thing, struct kn_pack *to)
 {
-	return kn_pack_by_fd(to, kin_queue_fd(thing), false, NULL, 0, NULL,
-			     NULL);
+	const kin_queue *q = thing;
+
+	return kn_pack_by_fd(to, q->seg->fd, false, &q->offset,
+			     q->placed ? sizeof(q->offset) : 0, NULL, NULL);
+}
+
+static int
+unpack_placed(kin_queue **ret_q, const struct kn_unpack *from)
+{
+	kin_segment *seg;
+	uint64_t offset;
+	int r;
+
+	memcpy(&offset, from->more, sizeof(offset));
+	r = kin_segment_attach(&seg, from->fd);
+	if (r < 0)
+		return r;
+	r = kin_queue_attach_at(ret_q, seg, offset);
+	kin_segment_close(seg);
+	return r == -EINVAL ? -EPROTO : r;
 }
 
 static int
@@ -198,10 +218,12 @@ unpack_queue(void **ret, const struct kn_unpack *from)
 	kin_queue *q;
 	int r;
 
-	if (from->way != KN_BY_FD)
+	if (from->way != KN_BY_FD ||
+	    (from->len != 0 && from->len != sizeof(q->offset)))
 		return kn_fail(-EPROTO, "a queue that came without a "
 			       "descriptor");
-	r = kin_queue_attach(&q, from->fd);
+	r = from->len == 0 ? kin_queue_attach(&q, from->fd)
+			   : unpack_placed(&q, from);
 	if (r == 0)
 		*ret = q;
 	return r;

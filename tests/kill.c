@@ -97,6 +97,8 @@ static const struct kill_op table[] = {
 	  act_reap, check_registry, 0 },
 	{ "registry reap", "dead holder", set_queue, ready_put_inherited,
 	  act_reap, check_registry, 0 },
+	{ "queue create", "placed", set_room, NULL, act_place, check_placed,
+	  0 },
 	{ "queue attach", "shared", set_queue, NULL, act_queue_attach,
 	  check_registry, 0 },
 

@@ -420,3 +420,52 @@ check_registry(struct scene *s)
 		wrong = "a place was not given back";
 	return wrong != NULL ? wrong : check_usable(s);
 }
+
+/* ---- a queue that is placed in a segment ---- */
+
+#define PLACE	128
+
+void
+set_room(struct scene *s)
+{
+	set_segment(s);
+	memset(kin_segment_data(s->seg), 0, PLACE + 64);
+}
+
+static int
+place(kin_queue **ret_q, kin_segment *seg)
+{
+	return kin_queue_create(ret_q, KIN_OPTS(kin_queue_opts, .bytes = 256,
+						.members = 2,
+						.spin_ns = KIN_SPIN_NEVER,
+						.segment = seg,
+						.offset = PLACE));
+}
+
+void
+act_place(struct scene *s)
+{
+	kin_queue *mine;
+
+	if (place(&mine, s->seg) < 0)
+		abort();
+}
+
+/* A whole queue, of which the dead one's place comes free; or none. */
+const char *
+check_placed(struct scene *s)
+{
+	int r = kin_queue_attach_at(&s->q, s->seg, PLACE);
+
+	if (r == -EPROTO) {
+		if (s->shared->acted)
+			return "a created queue is not there";
+		r = place(&s->q, s->seg);
+	}
+	if (r < 0)
+		return "there is neither a queue nor room for one";
+	if (*(char *)kin_segment_data(s->seg) != 0)
+		return "it wrote where it was not";
+	kn_registry_sweep(&s->q->registry, KN_SLOTS_MAX);
+	return active(s) == 1 ? check_usable(s) : "the dead were not reaped";
+}

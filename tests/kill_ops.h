@@ -25,6 +25,7 @@ void set_segment(struct scene *);
 void set_named(struct scene *);
 void set_growable(struct scene *);
 void set_reader(struct scene *);
+void set_room(struct scene *);
 void set_dead_member(struct scene *);
 void set_crowd(struct scene *);
 
@@ -54,6 +55,7 @@ void act_join(struct scene *);
 void act_leave(struct scene *);
 void act_reap(struct scene *);
 void act_queue_attach(struct scene *);
+void act_place(struct scene *);
 
 const char *check_put(struct scene *);
 const char *check_get(struct scene *);
@@ -71,6 +73,7 @@ const char *check_grown(struct scene *);
 const char *check_sealed(struct scene *);
 const char *check_published(struct scene *);
 const char *check_registry(struct scene *);
+const char *check_placed(struct scene *);
 
 void set_server(struct scene *);
 void ready_client(struct scene *);

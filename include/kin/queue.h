@@ -54,18 +54,35 @@ struct kin_queue_opts {
 					   a second at most, if you ask for
 					   more; KIN_SPIN_NEVER */
 	const char *label;		/* for people and tools */
+	kin_segment *segment;		/* to place it in; NULL = one of its
+					   own.  Then it has no label */
+	uint64_t offset;		/* in kin_segment_data(), a multiple of
+					   128 */
 };
 
 /*
  * Create a queue and take hold of it; opts may be NULL.  A record takes the
  * message, 8 bytes, and what fills it up to 16.
  *
+ * Many queues may be placed in one segment, and then cost one descriptor.  Of
+ * the segment, kin_queue_room() bytes from offset on are the queue's until
+ * nobody has it any more; zeros in the first 64 of them are what makes room
+ * for another there.  One process creates it, the others attach when it has
+ * returned.  It holds the segment; which must not be sealed under it.
+ *
  *   -EINVAL  over 16 GiB, over 1000 members, a negative spin_ns, a label
- *            that is too long or has control characters
- *   -E2BIG, -ENOSPC, -ENOMEM, -EMFILE
+ *            that is too long or has control characters; an offset that is
+ *            not in the segment, or no multiple of 128
+ *   -ENOSPC  no memory for it; or the segment has no such room at offset
+ *   -EEXIST  there is a queue at that offset
+ *   -EACCES  the segment is read-only
+ *   -E2BIG, -ENOMEM, -EMFILE
  */
 KIN_API KIN_MUST int kin_queue_create(kin_queue **ret_q,
 				      const struct kin_queue_opts *opts);
+
+/* The bytes that such a queue takes of a segment; 0: no such queue can be. */
+KIN_API size_t kin_queue_room(const struct kin_queue_opts *opts);
 
 /*
  * Join the queue behind fd, which stays the caller's.
@@ -77,6 +94,17 @@ KIN_API KIN_MUST int kin_queue_create(kin_queue **ret_q,
  *   -EACCES, -EBADF, -ENOMEM, -EMFILE
  */
 KIN_API KIN_MUST int kin_queue_attach(kin_queue **ret_q, int fd);
+
+/*
+ * Join the queue that was placed in seg, at that offset; seg may be closed
+ * after that.  Errors as attach, and
+ *
+ *   -EPROTO  there is none
+ *   -EINVAL  offset is not in the segment, or no multiple of 128
+ *   -EACCES  the segment is read-only
+ */
+KIN_API KIN_MUST int kin_queue_attach_at(kin_queue **ret_q, kin_segment *seg,
+					 uint64_t offset);
 
 /* Let go.  The memory goes with the last holder.  NULL is ignored. */
 KIN_API void kin_queue_close(kin_queue *q);
@@ -154,8 +182,9 @@ KIN_API KIN_MUST ssize_t kin_queue_len(kin_queue *q);
 KIN_API size_t kin_queue_limit(const kin_queue *q);
 
 /*
- * The descriptor to attach by.  It is q's own: pass it on, don't close it.  It
- * is also what the kernel is asked by who has died.
+ * The descriptor to attach by; of a placed queue, the segment's.  It is q's
+ * own: pass it on, don't close it.  It is also what the kernel is asked by who
+ * has died.
  */
 KIN_API int kin_queue_fd(const kin_queue *q);
 
