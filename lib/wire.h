@@ -127,4 +127,11 @@ kn_wire_little(const unsigned char *p, unsigned bytes)
 	return u;
 }
 
+static inline void
+kn_wire_put_little(unsigned char to[8], uint64_t u)
+{
+	for (unsigned i = 0; i < 8; i++)
+		to[i] = (unsigned char)(u >> 8 * i);
+}
+
 #endif

@@ -145,13 +145,6 @@ kn_answer_add_raw(struct kn_request *req, struct kn_span value)
 
 /* ---- proxies in answers ---- */
 
-static void
-write_little(unsigned char to[8], uint64_t n)
-{
-	for (unsigned i = 0; i < 8; i++)
-		to[i] = (unsigned char)(n >> 8 * i);
-}
-
 /*
  * Each way to somebody has a token of its own.  Those that are not made yet
  * have the number 0, that of nobody: the stored one was claimed long ago, but
@@ -176,8 +169,8 @@ put_under_way(struct kn_request *req, struct kn_span copy)
 		if (r == 0)
 			r = kn_token_make(req->store, o, req->underway,
 					  &number);
-		write_little((unsigned char *)(uintptr_t)own.data +
-			     KN_PROXY_TOKEN, number);
+		kn_wire_put_little((unsigned char *)(uintptr_t)own.data +
+				   KN_PROXY_TOKEN, number);
 	}
 	return r;
 }

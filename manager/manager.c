@@ -10,11 +10,10 @@
 
 #include "manager/client.h"
 #include "manager/manager.h"
+#include "manager/message.h"
 #include "manager/server.h"
 #include "shm/error.h"
 #include "shm/os.h"
-
-#define SERVER_OBJECT	0
 
 struct kin_manager {
 	struct kn_client *client;
@@ -135,13 +134,13 @@ ask(const kin_manager *m, const char *method, struct kin_args args,
 	int r;
 
 	kn_assert(m != NULL);
-	r = kn_call(m->client, SERVER_OBJECT, method, args, &v, NULL,
+	r = kn_call(m->client, KN_SERVER_OBJECT, method, args, &v, NULL,
 		    deadline);
 	if (r < 0)
 		return r;
 	r = kin_values_take_all(v, places);
 	kin_values_free(v);
-	return r < 0 ? kn_fail(-EPROTO, "the server answers nonsense") : 0;
+	return r < 0 ? kn_fail(-EPROTO, KN_NONSENSE) : 0;
 }
 
 int
@@ -192,7 +191,7 @@ kin_manager_close(kin_manager *m)
 	/* The server may end now, with its last client. */
 	if (m->process != NULL)
 		kn_call_tell(m->client, kn_client_session(m->client),
-			     SERVER_OBJECT, "leave", KIN_ARGS());
+			     KN_SERVER_OBJECT, "leave", KIN_ARGS());
 	kin_process_close(m->process);
 	kn_client_drop(m->client);
 	free(m);

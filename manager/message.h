@@ -16,12 +16,18 @@
 #ifndef KN_MESSAGE_H
 #define KN_MESSAGE_H
 
+#include <kin/value.h>
+
 #include "lib/frame.h"
 
 #define KN_HELLO	16u
 #define KN_CALL		17u
 #define KN_REPLY	18u
 #define KN_ERROR	19u
+
+#define KN_SERVER_OBJECT	0u		/* the id of the server itself */
+
+#define KN_NONSENSE	"the server answers nonsense"
 
 #define KN_PROTOCOL	"kin-manager"
 #define KN_VERSION	1u

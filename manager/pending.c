@@ -10,6 +10,7 @@
 #include "lib/pledge.h"
 #include "manager/client.h"
 #include "manager/message.h"
+#include "manager/request.h"
 #include "manager/object.h"
 #include "shm/error.h"
 #include "shm/self.h"
@@ -47,14 +48,6 @@ find(struct kn_client *client, uint32_t id)
 
 /* ---- answers (locked) ---- */
 
-#define ROOM	256u			/* for most requests */
-
-static int encode(struct kn_bundle *b, unsigned char room[ROOM],
-		  const struct kn_client *client, const char *method,
-		  struct kin_args args, kin_time deadline);
-static int send_call(struct kn_client *client, uint32_t id, uint64_t object,
-		     const struct kn_bundle *b, bool now);
-
 /* From then on it is whoever waits for it that has it. */
 static void
 mark_answered(struct kin_pending *call)
@@ -72,19 +65,6 @@ static unsigned char *
 answer_of(struct kin_pending *call)
 {
 	return call->body != NULL ? call->body : call->small;
-}
-
-/* To the server itself, which answers nothing. */
-static void
-tell_locked(struct kn_client *client, const char *method, uint64_t what)
-{
-	unsigned char room[ROOM];
-	struct kn_bundle b;
-
-	if (encode(&b, room, client, method, KIN_ARGS(what), KIN_NOWAIT) < 0)
-		return;
-	(void)send_call(client, 0, 0, &b, true);
-	kn_bundle_sent(&b);
 }
 
 /* Nobody takes it: nor the proxies in it. */
@@ -105,7 +85,7 @@ disclaim(struct kn_client *client, const unsigned char *body, size_t len)
 		if (kn_pledge_of(&thing) != NULL &&
 		    kn_wire_little(thing.data + KN_PROXY_SERVER, 8) ==
 		    client->server)
-			tell_locked(client, "unshare",
+			kn_request_tell(client, "unshare",
 				    kn_wire_little(thing.data +
 						   KN_PROXY_TOKEN, 8));
 	kn_sentence_restore(&before);
@@ -128,7 +108,7 @@ undo(struct kn_client *client, const struct kin_pending *call,
 		    kin_values_take(v, &what) :
 		    kin_values_take(v, &what, KIN_ANY);
 		if (r == 0)
-			tell_locked(client, call->undo, what);
+			kn_request_tell(client, call->undo, what);
 		kin_values_free(v);
 	}
 	kn_sentence_restore(&before);
@@ -231,57 +211,6 @@ kn_call_forget(struct kn_client *client)
 
 /* ---- making ---- */
 
-/* [method, arguments...], in that room if it is enough. */
-static int
-encode(struct kn_bundle *b, unsigned char room[ROOM],
-       const struct kn_client *client, const char *method,
-       struct kin_args args, kin_time deadline)
-{
-	const struct kn_way way = {
-		.what = "a manager's object", .no_fds = true,
-		.timed = true, .deadline = deadline,
-		.instead = "give it a name, if it can have one, or send it "
-			   "over a kin_conn",
-	};
-	uint64_t most = __atomic_load_n(&client->max_bytes, __ATOMIC_RELAXED);
-	size_t at;
-	int r;
-
-	kn_bundle_use(b, room, ROOM);
-	r = kn_bundle_begin(b, KIN_TYPE_ARRAY, &at);
-	if (r == 0)
-		r = kn_bundle_add(b, KIN_ARGS(method), &way);
-	if (r == 0)
-		r = kn_bundle_add(b, args, &way);
-	if (r == 0)
-		kn_bundle_end(b, at, args.n + 1);
-	if (r == 0 && b->len > most)
-		r = kn_fail(-EMSGSIZE, "'%s' with %zu bytes: the server takes "
-			    "%llu", method, b->len,
-			    (unsigned long long)most);
-	if (r < 0)
-		kn_bundle_drop(b);
-	return r;
-}
-
-/* Locked.  Never waits: what cannot go now is kept. */
-static int
-send_call(struct kn_client *client, uint32_t id, uint64_t object,
-	  const struct kn_bundle *b, bool now)
-{
-	const struct kn_frame head = { .type = KN_CALL, .id = id,
-				       .object = object };
-	const struct iovec v = { b->bytes, b->len };
-	int r;
-
-	r = kn_stream_send(client->stream, &head, &v, 1, NULL, 0,
-			   now ? KN_KEEP : KN_LATER);
-	/* A server that has gone shows when its answer is waited for. */
-	if (r >= 0 || r == -EPIPE || r == -ECONNRESET)
-		return 0;
-	return kn_fail(r, "a request of %zu bytes", b->len);
-}
-
 /*
  * Ids under way follow each other, the oldest first, until one of them is met
  * again after 2^32 calls; from then on each has to be looked for.
@@ -314,7 +243,7 @@ begin_locked(struct kin_pending *call, uint64_t object,
 		return kn_fail(r, "not sent: the server takes nothing in");
 	call->id = next_id(client);
 	call->session = client->session;
-	r = send_call(client, call->id, object, b, now);
+	r = kn_request_send(client, call->id, object, b, now);
 	if (r < 0)
 		return r;
 	enlist(client, call);
@@ -346,11 +275,11 @@ kn_call_begin(struct kin_pending **ret, struct kn_client *client,
 	      uint64_t object, const char *method, struct kin_args args,
 	      bool now, kin_time deadline)
 {
-	unsigned char room[ROOM];
+	unsigned char room[KN_REQUEST_ROOM];
 	struct kn_bundle b;
 	int r;
 
-	r = encode(&b, room, client, method, args, deadline);
+	r = kn_request_encode(&b, room, client, method, args, deadline);
 	if (r < 0)
 		return r;
 	r = kn_client_enter(client, deadline);
@@ -390,7 +319,7 @@ outcome(const struct kin_pending *call)
 	if (call->r == -ENOMEM)
 		return kn_fail(call->r, "an answer");
 	return kn_fail(call->r, call->r == -EPROTO ?
-		       "the server answers nonsense" :
+		       KN_NONSENSE :
 		       "the server at '%.80s' has gone",
 		       call->client->address);
 }
@@ -577,11 +506,11 @@ kn_call_take(struct kn_client *client, uint64_t object, const char *method,
 	     struct kin_args args, struct kin_slots places, kin_time deadline)
 {
 	struct kin_pending *call = NULL;
-	unsigned char room[ROOM];
+	unsigned char room[KN_REQUEST_ROOM];
 	struct kn_bundle b;
 	int r;
 
-	r = encode(&b, room, client, method, args, deadline);
+	r = kn_request_encode(&b, room, client, method, args, deadline);
 	if (r < 0)
 		return r;
 	r = kn_client_enter(client, deadline);
@@ -606,15 +535,15 @@ kn_call_tell(struct kn_client *client, uint64_t session, uint64_t object,
 	     const char *method, struct kin_args args)
 {
 	struct kn_sentence before;
-	unsigned char room[ROOM];
+	unsigned char room[KN_REQUEST_ROOM];
 	struct kn_bundle b;
 
 	kn_sentence_save(&before);
 	if (client->generation == kn_self_generation() &&
-	    encode(&b, room, client, method, args, KIN_NOWAIT) == 0) {
+	    kn_request_encode(&b, room, client, method, args, KIN_NOWAIT) == 0) {
 		if (kn_client_enter(client, KIN_NOWAIT) == 0) {
 			if (client->session == session)
-				(void)send_call(client, 0, object, &b, true);
+				(void)kn_request_send(client, 0, object, &b, true);
 			kn_client_leave(client);
 		}
 		kn_bundle_sent(&b);

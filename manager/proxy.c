@@ -15,12 +15,11 @@
 #include "lib/wire.h"
 #include "manager/client.h"
 #include "manager/manager.h"
+#include "manager/message.h"
 #include "manager/object.h"
 #include "manager/proxy.h"
 #include "shm/error.h"
 #include "shm/self.h"
-
-#define SERVER_OBJECT	0		/* the id of the server itself */
 
 static const struct {
 	uint32_t thing;
@@ -85,17 +84,17 @@ kn_proxy_create(kin_proxy **ret_p, kin_manager *m, uint32_t thing,
 	kin_values *v;
 	int r;
 
-	r = kn_call(client, SERVER_OBJECT, "create",
+	r = kn_call(client, KN_SERVER_OBJECT, "create",
 		    KIN_ARGS(type_name(thing), how), &v, &session, deadline);
 	if (r < 0)
 		return r;
 	r = kin_values_take(v, &object, KIN_ANY);
 	kin_values_free(v);
 	if (r < 0)
-		return kn_fail(-EPROTO, "the server answers nonsense");
+		return kn_fail(-EPROTO, KN_NONSENSE);
 	r = new_proxy(ret_p, kn_client_hold(client), object, thing, session);
 	if (r < 0)
-		kn_call_tell(client, session, SERVER_OBJECT, "release",
+		kn_call_tell(client, session, KN_SERVER_OBJECT, "release",
 			     KIN_ARGS(object));
 	return r;
 }
@@ -112,14 +111,14 @@ kn_proxy_open(kin_proxy **ret_p, kin_manager *m, uint32_t thing,
 	int r;
 
 	kn_assert(name != NULL);
-	r = kn_call(client, SERVER_OBJECT, "open", KIN_ARGS(name), &v,
+	r = kn_call(client, KN_SERVER_OBJECT, "open", KIN_ARGS(name), &v,
 		    &session, deadline);
 	if (r < 0)
 		return r;
 	r = kin_values_take(v, &object, &type);
 	kin_values_free(v);
 	if (r < 0)
-		return kn_fail(-EPROTO, "the server answers nonsense");
+		return kn_fail(-EPROTO, KN_NONSENSE);
 	is = type_thing(type);
 	if (is == 0 || (thing != KIN_THING_PROXY && thing != is))
 		r = kn_fail(-EPROTO, "'%s' is a %.40s, not a %s", name, type,
@@ -130,7 +129,7 @@ kn_proxy_open(kin_proxy **ret_p, kin_manager *m, uint32_t thing,
 		r = new_proxy(ret_p, kn_client_hold(client), object, is,
 			      session);
 	if (r < 0)
-		kn_call_tell(client, session, SERVER_OBJECT, "release",
+		kn_call_tell(client, session, KN_SERVER_OBJECT, "release",
 			     KIN_ARGS(object));
 	return r;
 }
@@ -148,7 +147,7 @@ static void
 release(const kin_proxy *p, uint64_t session)
 {
 	if (session != 0)
-		kn_call_tell(p->client, session, SERVER_OBJECT, "release",
+		kn_call_tell(p->client, session, KN_SERVER_OBJECT, "release",
 			     KIN_ARGS(p->object));
 }
 
@@ -162,7 +161,7 @@ take_back(struct kn_client *client, uint64_t token)
 	uint64_t session = kn_client_session(client);
 
 	if (session != 0)
-		kn_call_tell(client, session, SERVER_OBJECT, "unshare",
+		kn_call_tell(client, session, KN_SERVER_OBJECT, "unshare",
 			     KIN_ARGS(token));
 }
 
@@ -209,7 +208,7 @@ hold(kin_proxy *p, kin_time deadline)
 
 	if (was != 0 && was == kn_client_session(p->client))
 		return 0;
-	r = kn_call_begin(&call, p->client, SERVER_OBJECT, "hold",
+	r = kn_call_begin(&call, p->client, KN_SERVER_OBJECT, "hold",
 			  KIN_ARGS(p->object, p->token), true, deadline);
 	if (r < 0)
 		return r;
@@ -327,15 +326,6 @@ kin_pending_drop(kin_pending *call)
 #define PAYLOAD		24u
 
 static void
-put_little(unsigned char *to, uint64_t v)
-{
-	int i;
-
-	for (i = 0; i < 8; i++)
-		to[i] = (unsigned char)(v >> 8 * i);
-}
-
-static void
 back(const struct kn_lent *lent)
 {
 	take_back(lent->thing, lent->number);
@@ -365,17 +355,17 @@ pack_proxy(const void *thing, struct kn_pack *to)
 		deadline = to->way->deadline;
 	r = hold(p, deadline);
 	if (r == 0)
-		r = kn_call(p->client, SERVER_OBJECT, "share",
+		r = kn_call(p->client, KN_SERVER_OBJECT, "share",
 			    KIN_ARGS(p->object), &v, NULL, deadline);
 	if (r < 0)
 		return r;
 	r = kin_values_take(v, &token);
 	kin_values_free(v);
 	if (r < 0)
-		return kn_fail(-EPROTO, "the server answers nonsense");
-	put_little(payload, p->client->server);
-	put_little(payload + 8, p->object);
-	put_little(payload + 16, token);
+		return kn_fail(-EPROTO, KN_NONSENSE);
+	kn_wire_put_little(payload, p->client->server);
+	kn_wire_put_little(payload + 8, p->object);
+	kn_wire_put_little(payload + 16, token);
 	memcpy(payload + PAYLOAD, p->client->address, len);
 	to->kind = p->thing;
 	r = kn_pack_by_itself(to, payload, PAYLOAD + len);
