@@ -279,7 +279,7 @@ sent(struct kn_bundle *b, kin_process *p)
 }
 
 static int
-start(kin_process *p, kin_entry_fn *fn, struct kn_bundle *args, bool threads)
+start(kin_process *p, struct kn_start *how)
 {
 	int r = map_slip(p);
 
@@ -287,10 +287,35 @@ start(kin_process *p, kin_entry_fn *fn, struct kn_bundle *args, bool threads)
 		return r;
 	list(p);		/* before the fork: siblings born meanwhile
 				   must know our lifeline */
-	r = kn_start_fork(p, fn, args, threads);
+	r = kn_start_fork(p, how);
 	if (r < 0)
 		unlist(p);
 	return r;
+}
+
+/* A process with these arguments, which are its own then. */
+static int
+start_new(kin_process **ret_p, struct kn_start *how, struct kin_args args,
+	  const struct kin_process_opts *opts)
+{
+	kin_process *p = handle_of(how->fn, opts->name);
+	int r;
+
+	if (p == NULL)
+		return kn_fail(-ENOMEM, "process handle");
+	r = encode(how->args, p, args, opts->max_copy_bytes);
+	if (r == 0) {
+		r = start(p, how);
+		if (r < 0)
+			kn_bundle_drop(how->args);
+	}
+	if (r < 0) {
+		let_go(p);
+		return r;
+	}
+	sent(how->args, p);
+	*ret_p = p;
+	return 0;
 }
 
 int
@@ -299,7 +324,7 @@ kin_process_start(kin_process **ret_p, kin_entry_fn *fn, struct kin_args args,
 {
 	struct kin_process_opts opts;
 	struct kn_bundle bundle = { 0 };
-	kin_process *p;
+	struct kn_start how = { .fn = fn, .args = &bundle };
 	int r;
 
 	kn_assert(ret_p != NULL);
@@ -310,24 +335,8 @@ kin_process_start(kin_process **ret_p, kin_entry_fn *fn, struct kin_args args,
 	if (r < 0)
 		return r;
 	collect_left();
-	p = handle_of(fn, opts.name);
-	if (p == NULL)
-		return kn_fail(-ENOMEM, "process handle");
-	r = encode(&bundle, p, args, opts.max_copy_bytes);
-	if (r < 0)
-		goto failed;
-	r = start(p, fn, &bundle, opts.flags & KIN_PROCESS_THREADS);
-	if (r < 0) {
-		kn_bundle_drop(&bundle);
-		goto failed;
-	}
-	sent(&bundle, p);
-	*ret_p = p;
-	return 0;
-
-failed:
-	let_go(p);
-	return r;
+	how.threads = opts.flags & KIN_PROCESS_THREADS;
+	return start_new(ret_p, &how, args, &opts);
 }
 
 int

@@ -72,13 +72,41 @@ struct kin_process {
 	kin_values *result;		/* NULL = not looked for, or none */
 };
 
+/* What is to be started. */
+struct kn_start {
+	kin_entry_fn *fn;
+	struct kn_bundle *args;		/* as they were after it */
+	bool threads;			/* others run here */
+};
+
+/* What a child holds: of its parent's pipe, and of the line back. */
+struct kn_ends {
+	int lifeline;
+	int line;
+};
+
+/* Both, of which p has the other ends then. */
+int kn_start_ends_open(kin_process *p, struct kn_ends *ret);
+void kn_start_ends_close(const struct kn_ends *ends);
+
+/* What is printed so far appears before what the child prints. */
+void kn_start_flush(bool threads);
+
+/* Let the child begin, or end: KN_GO, KN_GO_NOT. */
+void kn_start_tell(struct kn_slip *slip, uint32_t what);
+
+/* Our ends of what is between us go: it ends, if there is one. */
+void kn_start_cut(kin_process *p);
+
+/* Start it; fills in pid, pidfd, lifeline and line.  Returns in the parent. */
+int kn_start_fork(kin_process *p, struct kn_start *how);
+
 /*
- * Fork a child that runs fn with args, fill in pid, pidfd, lifeline and line,
- * and return 0 in the parent, where args are as they were; it never returns in
- * the child.
+ * The child, however it was started: from its lifeline to its end.
  */
-int kn_start_fork(kin_process *p, kin_entry_fn *fn, struct kn_bundle *args,
-		  bool threads);
+void kn_start_run(const struct kn_start *how, const char *name,
+		  const struct kn_ends *ends, struct kn_slip *slip)
+	__attribute__((noreturn));
 
 /* In a child: its own two descriptors; and letting go of all else (strip.c). */
 void kn_start_ends(int *ret_lifeline, int *ret_line);
