@@ -10,6 +10,7 @@
 
 #include "lib/kinds.h"
 #include "lib/queue.h"
+#include "shm/control.h"
 #include "shm/os.h"
 #include "shm/peer.h"
 
@@ -77,7 +78,8 @@ static void
 body(const struct kn_header *header, const struct stat *st,
      struct kn_listener *to)
 {
-	uint64_t now = (uint64_t)st->st_size - KN_PAGE;
+	uint64_t now = (uint64_t)st->st_size - KN_PAGE -
+		       kn_control_bytes(header->members, header->threads);
 
 	if (!(header->flags & KN_HEADER_GROWABLE))
 		kn_say(to, "body", "%" PRIu64 " bytes", header->body_bytes);

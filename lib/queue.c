@@ -152,7 +152,7 @@ kn_queue_take_hold(kin_queue **ret_q, kin_segment *seg, uint64_t offset,
 	q->ring.limit = kn_ring_limit((uint32_t)geo->units);
 	r = kn_registry_init(&q->registry,
 			     (struct kn_roster *)(void *)(body + geo->roster),
-			     KN_PAGE + offset + geo->roster,
+			     seg->body_at + offset + geo->roster,
 			     (uint32_t)geo->members,
 			     seg->fd, repair, q->ring.shared);
 	if (r == 0)

@@ -128,7 +128,7 @@ latch(const struct look *look, const char *key, uint32_t v,
 		return;
 	}
 	if ((v & ~(KN_LATCH_WAITER | KN_STAMP_MASK)) != 0 ||
-	    !(stamp & KN_STAMP) || slot >= look->geo.members) {
+	    !(stamp & KN_STAMP) || (stamp & KN_STAMP_THREAD) || slot >= look->geo.members) {
 		kn_say(to, key, "%#x, which is nobody", v);
 		kn_say(to, KN_TROUBLE, "the %s holds %#x, which is nobody",
 		       key, v);

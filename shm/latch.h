@@ -27,6 +27,8 @@
  * would look for.
  */
 #define KN_STAMP	0x20000000u
+#define KN_STAMP_THREAD	0x10000000u	/* a thread's (shm/control.h), or else a
+					   process's */
 #define KN_STAMP_MASK	0x3fffffffu
 #define KN_LATCH_WAITER	0x80000000u
 #define KN_INHERITED	1		/* taken over from a dead holder */

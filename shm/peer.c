@@ -12,16 +12,14 @@
 #include "shm/os.h"
 #include "shm/peer.h"
 
-/* Start time of a process (0 = ourselves) in ticks; -ESRCH if it is gone. */
+/* Start time, in ticks, and state by such a file; -ESRCH if it is gone. */
 static int
-start_of(pid_t pid, uint64_t *ret_start)
+read_stat(const char *path, uint64_t *ret_start, char *ret_state)
 {
-	char path[32] = "/proc/self/stat", text[1024];
+	char text[1024];
 	const char *p;
 	ssize_t n;
 
-	if (pid != 0)
-		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	n = kn_os_read_file(path, text, sizeof(text));
 	if (n == -ENOENT || n == -ESRCH)
 		return -ESRCH;
@@ -30,10 +28,22 @@ start_of(pid_t pid, uint64_t *ret_start)
 	/* The name, in parentheses, may hold anything, parentheses too. */
 	p = strrchr(text, ')');
 	if (p == NULL ||
-	    sscanf(p + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-		   " %*s %*s %*s %*s %*s %*s %*s %" SCNu64, ret_start) != 1)
+	    sscanf(p + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+		   " %*s %*s %*s %*s %*s %*s %*s %" SCNu64, ret_state,
+		   ret_start) != 2)
 		return -EOPNOTSUPP;
 	return 0;
+}
+
+/* Of a process, 0 = ourselves. */
+static int
+start_of(pid_t pid, uint64_t *ret_start)
+{
+	char path[32] = "/proc/self/stat", state;
+
+	if (pid != 0)
+		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	return read_stat(path, ret_start, &state);
 }
 
 void
@@ -74,4 +84,42 @@ kn_peer_may_map(const struct kn_peer *peer, uint64_t device, uint64_t inode)
 			break;
 	kn_maps_close(&maps);
 	return r != 0 && r != -ESRCH;
+}
+
+uint64_t
+kn_peer_thread_start(void)
+{
+	uint64_t start = 0;
+	char state;
+
+	(void)read_stat("/proc/thread-self/stat", &start, &state);
+	return start;
+}
+
+/*
+ * What /proc does not show may be hidden from us: so the process must be seen
+ * there for its thread to be missed.  A leader that has ended while others go
+ * on stays, as a zombie.
+ */
+bool
+kn_peer_thread_gone(const struct kn_peer *peer, uint32_t tid,
+		    uint64_t tid_start)
+{
+	struct kn_peer self;
+	uint64_t start;
+	char path[48], state;
+	int r;
+
+	kn_peer_self(&self);
+	if (peer->pid_namespace == 0 || tid_start == 0 ||
+	    peer->pid_namespace != self.pid_namespace ||
+	    start_of((pid_t)peer->pid, &start) < 0 || start != peer->start)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", peer->pid, tid);
+	r = read_stat(path, &start, &state);
+	if (r == 0)
+		return start != tid_start || state == 'Z' || state == 'X';
+	/* Was it the process that ended in between?  Then it is not for us. */
+	return r == -ESRCH && start_of((pid_t)peer->pid, &start) == 0 &&
+	       start == peer->start;
 }

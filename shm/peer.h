@@ -28,4 +28,14 @@ void kn_peer_self(struct kn_peer *ret);
 bool kn_peer_may_map(const struct kn_peer *peer, uint64_t device,
 		     uint64_t inode);
 
+/* When this thread began, as the kernel counts; 0 where /proc is missing. */
+uint64_t kn_peer_thread_start(void);
+
+/*
+ * Has that process, which is there, no such thread any more?  False where it
+ * cannot be known: another pid namespace, or what is hidden from us.
+ */
+bool kn_peer_thread_gone(const struct kn_peer *peer, uint32_t tid,
+			 uint64_t tid_start);
+
 #endif

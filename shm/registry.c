@@ -84,7 +84,7 @@ stamp_dead(struct kn_party *party, uint32_t stamp)
 	uint32_t slot = kn_stamp_slot(stamp), state;
 
 	if ((stamp & ~KN_STAMP_MASK) != 0 || !(stamp & KN_STAMP) ||
-	    slot >= reg->slots)
+	    (stamp & KN_STAMP_THREAD) || slot >= reg->slots)
 		return -EUCLEAN;
 	if (stamp == party->stamp)
 		return 0;

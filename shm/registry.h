@@ -46,7 +46,7 @@ struct kn_roster {
 };
 
 #define KN_SLOT_ACTIVE	1u
-#define KN_GENERATIONS	0x7ffffu	/* those a stamp can tell apart, - 1 */
+#define KN_GENERATIONS	0x3ffffu	/* those a stamp can tell apart, - 1 */
 
 _Static_assert(sizeof(struct kn_slot) == 32, "layout");
 _Static_assert(sizeof(struct kn_roster) == 64, "layout");

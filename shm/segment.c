@@ -3,7 +3,7 @@
  * segment.c - memory that several processes map: making it, letting it go
  *
  *      0          4096                            bytes
- *      ├─ header ───┼─ body ────────────────────────┤
+ *      ├─ header ───┼─ control ─┼─ body ────────────┤
  *
  * A segment can be found by others only when it is whole: by its descriptor,
  * which nobody has before we return, or by its name, which is published last.
@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shm/control.h"
 #include "shm/error.h"
 #include "shm/names.h"
 #include "shm/os.h"
@@ -170,7 +171,8 @@ page_of(const struct stat *st)
 static size_t
 file_bytes(const struct kn_segment_plan *plan, const struct stat *st)
 {
-	size_t bytes = KN_PAGE + (size_t)plan->body_bytes;
+	size_t bytes = KN_PAGE + (size_t)plan->body_bytes +
+		       kn_control_bytes(plan->members, plan->threads);
 
 	if (plan->flags & KIN_SEGMENT_GROWABLE)
 		return bytes;
@@ -190,7 +192,7 @@ kn_segment_map(kin_segment *seg, const struct stat *st, uint32_t flags)
 	seg->device = st->st_dev;
 	seg->inode = st->st_ino;
 	seg->readonly = readonly;
-	seg->bytes = up_to(KN_PAGE + seg->limit, page_of(st));
+	seg->bytes = up_to(seg->body_at + seg->limit, page_of(st));
 	r = kn_os_map(seg->fd, seg->bytes, prot, MAP_SHARED | populate, &base);
 	/* Before Linux 6.7, sealed memory is not mapped shared through a
 	 * descriptor that could write to it; and private is as good. */
@@ -252,6 +254,8 @@ write_header(const kin_segment *seg, const struct kn_kind *kind, size_t bytes)
 	memcpy(h->label, seg->label, sizeof(h->label));
 	if (seg->flags & KN_HEADER_GROWABLE)
 		h->limit = seg->limit;
+	h->members = seg->members;
+	h->threads = seg->threads;
 }
 
 static kin_segment *
@@ -270,6 +274,11 @@ new_handle(const struct kn_segment_plan *plan)
 	}
 	if (plan->flags & KIN_SEGMENT_SPARSE)
 		seg->flags |= KN_HEADER_SPARSE;
+	if (plan->members != 0)
+		seg->flags |= KN_HEADER_CONTROL;
+	seg->members = plan->members;
+	seg->threads = plan->threads;
+	seg->body_at = KN_PAGE + kn_control_bytes(seg->members, seg->threads);
 	set_label(seg->label, plan);
 	return seg;
 }
@@ -440,6 +449,7 @@ kin_segment_close(kin_segment *seg)
 	if (seg == NULL ||
 	    __atomic_sub_fetch(&seg->holders, 1, __ATOMIC_ACQ_REL) != 0)
 		return;
+	kn_control_free(seg->control);
 	kn_os_unmap(seg->base, seg->bytes);
 	if (seg->inode == 0 ||
 	    kn_os_is_file(seg->fd, seg->device, seg->inode))

@@ -36,29 +36,38 @@ struct kn_header {
 	uint8_t boot[16];		/* the boot it was made in */
 	char label[KIN_LABEL_MAX + 1];
 	uint64_t limit;			/* of the body, if it can grow */
+	uint32_t members;		/* of the control part, if it has one */
+	uint32_t threads;
 };
 
 /* It can grow: bytes is its size at first, the file's length that of now. */
 #define KN_HEADER_GROWABLE	0x1u
 #define KN_HEADER_SPARSE	0x2u	/* no space is reserved for it */
-#define KN_HEADER_FLAGS		0x3u
+#define KN_HEADER_CONTROL	0x4u	/* shm/control.h: before the body */
+#define KN_HEADER_FLAGS		0x7u
 
 _Static_assert(offsetof(struct kn_header, bytes) == 24, "layout");
 _Static_assert(offsetof(struct kn_header, creator_start) == 48, "layout");
 _Static_assert(offsetof(struct kn_header, label) == 80, "layout");
 _Static_assert(offsetof(struct kn_header, limit) == 128, "layout");
-_Static_assert(sizeof(struct kn_header) == 136, "layout");
+_Static_assert(offsetof(struct kn_header, members) == 136, "layout");
+_Static_assert(sizeof(struct kn_header) == 144, "layout");
+
+struct kn_control;
 
 struct kin_segment {
 	int fd;
 	unsigned char *base;
 	size_t bytes;			/* of the mapping */
+	size_t body_at;			/* the body's offset in it */
 	size_t body_bytes;		/* as known here: it may have grown */
 	size_t limit;			/* of body_bytes */
 	uint32_t flags;			/* KN_HEADER_... */
 	uint32_t holders;		/* handles: the user's, and views */
 	uint32_t readonly;		/* as it is mapped here */
 	uint64_t device, inode;
+	uint32_t members, threads;	/* of the control part; 0 = none */
+	struct kn_control *control;	/* made when it is first asked for */
 	char label[KIN_LABEL_MAX + 1];
 	char name[KIN_NAME_MAX + 1];	/* by which it was found; "" = none */
 };
@@ -80,6 +89,8 @@ struct kn_segment_plan {
 	const char *label;		/* NULL = name, or the path's end */
 	uint32_t flags;			/* KIN_SEGMENT_..., KIN_TRUST_... */
 	uint32_t mode;			/* 0 = 0600 */
+	uint32_t members;		/* of a control part; 0 = it has none */
+	uint32_t threads;		/* 0 = some for each member */
 };
 
 /* A user's plan, checked; and one of any kind. */
@@ -112,7 +123,7 @@ int kn_segment_find(kin_segment **ret_seg, const struct kn_segment_plan *plan,
 static inline void *
 kn_segment_body(const kin_segment *seg)
 {
-	return seg->base + KN_PAGE;
+	return seg->base + seg->body_at;
 }
 
 /* Map it as flags (KIN_USE_...) say; st is its file's. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shm/control.h"
 #include "shm/error.h"
 #include "shm/names.h"
 #include "shm/os.h"
@@ -29,9 +30,15 @@
 static bool
 sizes_agree(const struct kn_header *h)
 {
-	if (h->header_bytes != KN_PAGE || h->bytes <= KN_PAGE ||
-	    h->bytes > KN_BODY_MAX + KN_PAGE + KN_HUGE_MAX ||
-	    h->body_bytes == 0 || h->body_bytes > h->bytes - KN_PAGE)
+	uint64_t before;		/* the body */
+
+	if (!kn_control_fits(h->members, h->threads) ||
+	    (h->members != 0) != ((h->flags & KN_HEADER_CONTROL) != 0))
+		return false;
+	before = KN_PAGE + kn_control_bytes(h->members, h->threads);
+	if (h->header_bytes != KN_PAGE || h->bytes <= before ||
+	    h->bytes > KN_BODY_MAX + before + KN_HUGE_MAX ||
+	    h->body_bytes == 0 || h->body_bytes > h->bytes - before)
 		return false;
 	return !(h->flags & KN_HEADER_GROWABLE) ||
 	       (h->limit >= h->body_bytes && h->limit <= KN_BODY_MAX);
@@ -178,6 +185,9 @@ handle_of(const struct kn_header *header, const struct stat *st)
 	seg->fd = -1;
 	seg->holders = 1;
 	seg->flags = header->flags;
+	seg->members = header->members;
+	seg->threads = header->threads;
+	seg->body_at = KN_PAGE + kn_control_bytes(seg->members, seg->threads);
 	seg->body_bytes = seg->limit = (size_t)header->body_bytes;
 	if (seg->flags & KN_HEADER_GROWABLE) {
 		seg->limit = (size_t)header->limit;

@@ -22,7 +22,8 @@
 size_t
 kn_segment_grown(const kin_segment *seg, uint64_t file_bytes)
 {
-	uint64_t body = file_bytes > KN_PAGE ? file_bytes - KN_PAGE : 0;
+	uint64_t before = seg->body_at;
+	uint64_t body = file_bytes > before ? file_bytes - before : 0;
 
 	return body < seg->limit ? (size_t)body : seg->limit;
 }
@@ -83,10 +84,11 @@ extend(kin_segment *seg, uint64_t from, uint64_t to)
 
 	if (!(seg->flags & KN_HEADER_SPARSE))
 		r = to - from < has
-		    ? kn_os_reserve_ahead(seg->fd, KN_PAGE + from, KN_PAGE + to)
+		    ? kn_os_reserve_ahead(seg->fd, seg->body_at + from,
+					  seg->body_at + to)
 		    : -ENOSPC;
 	if (r == 0)
-		r = kn_os_set_length(seg->fd, KN_PAGE + to);
+		r = kn_os_set_length(seg->fd, seg->body_at + to);
 	return r == -EFBIG ? -ENOSPC : r;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "shm/control.h"
 #include "shm/error.h"
 #include "shm/names.h"
 #include "shm/segment.h"
@@ -37,6 +38,10 @@ kn_plan_check(const struct kn_segment_plan *plan)
 {
 	int r;
 
+	if (plan->members > KN_SLOTS_MAX || plan->threads > KN_THREADS_MAX)
+		return kn_fail(-EINVAL, "%s of %u members and %u threads; %u "
+			       "and %u at most", plan->kind->a, plan->members,
+			       plan->threads, KN_SLOTS_MAX, KN_THREADS_MAX);
 	if (plan->body_bytes == 0 || plan->body_bytes > KN_BODY_MAX)
 		return kn_fail(-EINVAL, "%s of %" PRIu64 " bytes",
 			       plan->kind->a, plan->body_bytes);
@@ -71,6 +76,10 @@ contradiction(const struct kin_segment_opts *opts)
 		return "a max_bytes, but it is not growable";
 	if (opts->max_bytes != 0 && opts->max_bytes < opts->bytes)
 		return "a max_bytes below its bytes";
+	if (opts->threads != 0 && opts->members == 0)
+		return "threads, but no members";
+	if (opts->threads != 0 && opts->threads < opts->members)
+		return "fewer threads than members";
 	if (opts->max_bytes > KN_BODY_MAX)
 		return "a max_bytes that no machine has";
 	return NULL;
@@ -123,6 +132,8 @@ kn_plan_of(struct kn_segment_plan *ret, const struct kin_segment_opts *user)
 		.label = opts.label,
 		.flags = opts.flags,
 		.mode = opts.mode,
+		.members = opts.members,
+		.threads = kn_control_threads(opts.members, opts.threads),
 	};
 	return kn_plan_check(ret);
 }

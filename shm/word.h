@@ -7,8 +7,10 @@
  * what they order.  A load reads the word once; the caller checks and uses
  * that local, since a peer may write anything at any time.
  *
- *      bit 31   30      29 ... 10     9 ... 0
- *      waiter   0       generation    slot         an owner's stamp, bit 29 = 1
+ *      bit 31   30      29   28   27 ... 10     9 ... 0
+ *      waiter   0       1    0    generation    slot      a process's stamp
+ *      waiter   handed  1    1    generation    record    a thread's: 15 bits,
+ *                                                         and 13
  *
  *      bit 31 ... 1                   0
  *      position                       waiter       a commit word

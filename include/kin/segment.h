@@ -83,6 +83,10 @@ struct kin_segment_opts {
 					   1 GiB at least */
 	uint32_t mode;			/* permissions of a named one or a file,
 					   whatever the umask; 0 = 0600 */
+	uint32_t members;		/* processes at once that take part in
+					   locks and the like in it, at most;
+					   0 = none may be placed here */
+	uint32_t threads;		/* of them all; 0 = 4 for each member */
 	uint32_t reserved;		/* must be 0 */
 };
 
