@@ -25,14 +25,14 @@ foreign="$(pkg-config --cflags --libs msgpack-c 2>/dev/null ||
 
 # In the current folder; only what has no object yet.
 build() {
-	for source in tests/kill*.c shm/*.c lib/*.c manager/*.c; do
+	for source in tests/proof/*.c shm/*.c lib/*.c manager/*.c; do
 		[ -f "$source.o" ] || echo "$source"
 	done >sources
 	# shellcheck disable=SC2086 # $foreign is several words
 	xargs -P 2 -I '{}' "$@" -std=gnu11 -O2 -D_GNU_SOURCE -I. -Iinclude \
 		-c '{}' -o '{}.o' <sources &&
-		"$@" tests/*.o shm/*.o lib/*.o manager/*.o $foreign -pthread \
-			-Wl,-z,now -o kill
+		"$@" tests/proof/*.o shm/*.o lib/*.o manager/*.o $foreign -pthread \
+			-Wl,-z,now -o prove
 }
 
 # The objects of what a patch changes; of all, if it changes a header.
@@ -60,9 +60,9 @@ for patch in "$root"/tests/mutants/*.patch; do
 	      forget "$patch" &&
 	      build "$@"); then
 		say 'not ok' "$name: the patch does not fit any more"
-	elif ! "$work/sound/kill" "$row" >"$work/out"; then
+	elif ! "$work/sound/prove" kill "$row" >"$work/out"; then
 		say 'not ok' "$name: '$row' fails without it"
-	elif "$work/mutant/kill" "$row" >"$work/out"; then
+	elif "$work/mutant/prove" kill "$row" >"$work/out"; then
 		say 'not ok' "$name: not caught by '$row'"
 	else
 		say ok "$name is caught: $(sed -n 's/^not ok [0-9]* - //p' \

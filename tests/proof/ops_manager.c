@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kill_manager.c - scenes of a manager's client
+ * ops_manager.c - calls of a manager's client
  *
  * One server for all rounds.  The victim has a session of its own, and is
  * connected before its act; the survivor asks the server what is left of it.
@@ -13,25 +13,12 @@
 
 #include <kin/kin.h>
 
-#include "tests/kill_ops.h"
+#include "tests/proof/nouns.h"
 
 static kin_manager *m;
 static kin_counter *counter;
 static kin_dict *dict;
 static uint64_t objects;
-
-static kin_time
-patience(void)
-{
-	return kin_in_ms(20000);
-}
-
-static void
-must(int r)
-{
-	if (r < 0)
-		abort();
-}
 
 /* Its socket is in the directory of names, which main could not remove. */
 static void
@@ -52,7 +39,7 @@ start_server(void)
 	objects = 2;
 }
 
-void
+static void
 set_server(struct scene *s)
 {
 	(void)s;
@@ -62,7 +49,7 @@ set_server(struct scene *s)
 	must(kin_dict_clear(dict, patience()));
 }
 
-void
+static void
 ready_client(struct scene *s)
 {
 	int64_t n;
@@ -74,34 +61,34 @@ ready_client(struct scene *s)
 
 /* ---- acts ---- */
 
-void
+static int
 act_counter_add(struct scene *s)
 {
 	(void)s;
-	must(kin_counter_add(counter, 1, NULL, patience()));
+	return kin_counter_add(counter, 1, NULL, patience());
 }
 
-void
+static int
 act_dict_set(struct scene *s)
 {
 	(void)s;
-	must(kin_dict_set(dict, KIN_V("key"), KIN_V("victim's"), patience()));
+	return kin_dict_set(dict, KIN_V("key"), KIN_V("victim's"), patience());
 }
 
-void
+static int
 act_dict_create(struct scene *s)
 {
 	kin_dict *made;
 
 	(void)s;
-	must(kin_dict_create(&made, m, NULL, patience()));
+	return kin_dict_create(&made, m, NULL, patience());
 }
 
-void
+static int
 act_share(struct scene *s)
 {
 	(void)s;
-	must(kin_dict_set(dict, KIN_V("key"), KIN_V(counter), patience()));
+	return kin_dict_set(dict, KIN_V("key"), KIN_V(counter), patience());
 }
 
 /* ---- checks ---- */
@@ -124,7 +111,7 @@ check_server(void)
 			       : "an object is left, or one is missing";
 }
 
-const char *
+static const char *
 check_counter_added(struct scene *s)
 {
 	const char *wrong = check_server();
@@ -139,7 +126,7 @@ check_counter_added(struct scene *s)
 	return NULL;
 }
 
-const char *
+static const char *
 check_dict_set(struct scene *s)
 {
 	const char *wrong = check_server();
@@ -159,14 +146,14 @@ check_dict_set(struct scene *s)
 	return wrong;
 }
 
-const char *
+static const char *
 check_dict_created(struct scene *s)
 {
 	(void)s;
 	return check_server();
 }
 
-const char *
+static const char *
 check_shared(struct scene *s)
 {
 	const char *wrong = check_server();
@@ -186,3 +173,19 @@ check_shared(struct scene *s)
 	kin_counter_close(same);
 	return wrong;
 }
+
+/* ---- the table ---- */
+
+const struct op client_ops[] = {
+	{ "client call", "add", set_server, ready_client, act_counter_add,
+	  check_counter_added, 0 },
+	{ "client call", "set", set_server, ready_client, act_dict_set,
+	  check_dict_set, 0 },
+	{ "client call", "create", set_server, ready_client, act_dict_create,
+	  check_dict_created, 0 },
+	{ "client call", "share", set_server, ready_client, act_share,
+	  check_shared, 0 },
+	{ "client call", "first", set_server, NULL, act_counter_add,
+	  check_counter_added, 0 },
+	{ 0 },
+};

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kill_queue.c - scenes of a queue, and of the latches in it
+ * ops_queue.c - putting and getting
  *
  * The ring holds five messages of forty bytes, each of one letter; the victim
  * puts a V.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "shm/os.h"
-#include "tests/kill_ops.h"
+#include "tests/proof/ops_queue.h"
 
 #define LEN	40
 #define HOLDS	5
@@ -45,27 +43,29 @@ get_letter(kin_queue *q, kin_time deadline)
 	return n == LEN ? msg[0] : 0;
 }
 
-static struct kn_ring_shared *
+struct kn_ring_shared *
 ring_of(const struct scene *s)
 {
 	return s->q->ring.shared;
 }
 
-static kin_time
-patience(void)
-{
-	return kin_in_ms(20000);
-}
-
 /* ---- scenes ---- */
+
+void
+watch_queue(struct scene *s)
+{
+	s->watch = kn_segment_body(s->q->seg);
+	s->watch_bytes = s->q->seg->body_bytes;
+	s->registry = &s->q->registry;
+}
 
 void
 set_queue(struct scene *s)
 {
-	if (kin_queue_create(&s->q, KIN_OPTS(kin_queue_opts, .bytes = 256,
-					     .members = 8,
-					     .spin_ns = KIN_SPIN_NEVER)) < 0)
-		abort();
+	must(kin_queue_create(&s->q, KIN_OPTS(kin_queue_opts, .bytes = 256,
+					      .members = 8,
+					      .spin_ns = KIN_SPIN_NEVER)));
+	watch_queue(s);
 }
 
 static void
@@ -74,25 +74,24 @@ fill(struct scene *s, int n)
 	int i;
 
 	for (i = 0; i < n; i++)
-		if (put_letter(s->q, 'a' + i, KIN_NOWAIT) < 0)
-			abort();
+		must(put_letter(s->q, 'a' + i, KIN_NOWAIT));
 }
 
-void
+static void
 set_two(struct scene *s)
 {
 	set_queue(s);
 	fill(s, 2);
 }
 
-void
+static void
 set_nearly_full(struct scene *s)
 {
 	set_queue(s);
 	fill(s, HOLDS - 1);
 }
 
-void
+static void
 set_full(struct scene *s)
 {
 	set_queue(s);
@@ -105,20 +104,20 @@ turn(struct scene *s)
 {
 	int i;
 
-	for (i = 0; i < HOLDS; i++)
-		if (put_letter(s->q, 'x', KIN_NOWAIT) < 0 ||
-		    get_letter(s->q, KIN_NOWAIT) != 'x')
-			abort();
+	for (i = 0; i < HOLDS; i++) {
+		must(put_letter(s->q, 'x', KIN_NOWAIT));
+		must(get_letter(s->q, KIN_NOWAIT));
+	}
 }
 
-void
+static void
 set_wrapping(struct scene *s)
 {
 	set_queue(s);
 	turn(s);
 }
 
-void
+static void
 set_wrapping_two(struct scene *s)
 {
 	set_wrapping(s);
@@ -131,8 +130,8 @@ hold(struct scene *s, kn_word *latch)
 {
 	struct kn_party *me = &s->q->registry.party;
 
-	if (join_queue(s->q) < 0 || kn_latch_take(latch, me, patience()) < 0)
-		abort();
+	must(join_queue(s->q));
+	must(kn_latch_take(latch, me, patience()));
 	s->shared->helper_done = 1;
 	while (!(kn_load(latch) & KN_LATCH_WAITER) && !s->shared->dead)
 		kn_os_yield();
@@ -162,15 +161,15 @@ void
 set_put_contended(struct scene *s)
 {
 	set_queue(s);
-	kill_help(s, hold_put);
+	help(s, hold_put);
 	await_helper(s);
 }
 
-void
+static void
 set_get_contended(struct scene *s)
 {
 	set_two(s);
-	kill_help(s, hold_get);
+	help(s, hold_get);
 	await_helper(s);
 }
 
@@ -181,8 +180,7 @@ make_room(struct scene *s)
 	while (!(kn_load(&ring_of(s)->get.commit) & KN_WAITER) &&
 	       !s->shared->dead)
 		kn_os_yield();
-	if (get_letter(s->q, patience()) != 'a')
-		abort();
+	must(get_letter(s->q, patience()));
 	s->shared->helper_done = 1;
 }
 
@@ -192,32 +190,23 @@ bring_message(struct scene *s)
 	while (!(kn_load(&ring_of(s)->put.commit) & KN_WAITER) &&
 	       !s->shared->dead)
 		kn_os_yield();
-	if (put_letter(s->q, 'a', patience()) < 0)
-		abort();
+	must(put_letter(s->q, 'a', patience()));
 	s->shared->helper_done = 1;
 }
 
-void
+static void
 set_full_then_room(struct scene *s)
 {
 	set_full(s);
 	s->expect = 'b';
-	kill_help(s, make_room);
+	help(s, make_room);
 }
 
-void
+static void
 set_empty_then_message(struct scene *s)
 {
 	set_queue(s);
-	kill_help(s, bring_message);
-}
-
-/* A third process sleeps, and no slice of its own will wake it. */
-static void
-sleep_long(void)
-{
-	kn_wait_slices = (struct kn_slices){ 1000000000000, 1000000000000 };
-	kn_latch_slices = kn_wait_slices;
+	help(s, bring_message);
 }
 
 static void
@@ -235,48 +224,19 @@ sleep_in_put(struct scene *s)
 }
 
 static void
-sleep_in_latch(struct scene *s)
-{
-	sleep_long();
-	if (join_queue(s->q) < 0 ||
-	    kn_latch_take(&ring_of(s)->put.latch, &s->q->registry.party,
-			  KIN_FOREVER) < 0)
-		abort();
-	kn_latch_release(&ring_of(s)->put.latch, &s->q->registry.party);
-	s->shared->helper_done = 1;
-}
-
-/* The bit is set, and the process sleeps: it sleeps on that word. */
-static void
-await_sleep(const struct scene *s, const kn_word *w, uint32_t bit)
-{
-	char path[32], text[512];
-	const char *p;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)s->helper);
-	for (;;) {
-		if ((kn_load(w) & bit) &&
-		    kn_os_read_file(path, text, sizeof(text)) > 0 &&
-		    (p = strrchr(text, ')')) != NULL && p[2] == 'S')
-			return;
-		kn_os_yield();
-	}
-}
-
-void
 set_getter_asleep(struct scene *s)
 {
 	set_queue(s);
-	kill_help(s, sleep_in_get);
+	help(s, sleep_in_get);
 	await_sleep(s, &ring_of(s)->put.commit, KN_WAITER);
 	s->tail = kn_position(kn_load(&ring_of(s)->put.commit));
 }
 
-void
+static void
 set_putter_asleep(struct scene *s)
 {
 	set_full(s);
-	kill_help(s, sleep_in_put);
+	help(s, sleep_in_put);
 	await_sleep(s, &ring_of(s)->get.commit, KN_WAITER);
 	s->tail = kn_position(kn_load(&ring_of(s)->get.commit));
 }
@@ -293,8 +253,7 @@ join_queue(kin_queue *q)
 void
 ready_member(struct scene *s)
 {
-	if (join_queue(s->q) < 0)
-		abort();
+	must(join_queue(s->q));
 	s->q->spoilt = 0;
 	kn_spin_init(&s->q->put_spin, KIN_SPIN_NEVER);
 	kn_spin_init(&s->q->get_spin, KIN_SPIN_NEVER);
@@ -311,9 +270,8 @@ bequeath(struct scene *s, kn_word *latch)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		if (join_queue(s->q) < 0 ||
-		    kn_latch_take(latch, &s->q->registry.party, patience()) < 0)
-			abort();
+		must(join_queue(s->q));
+		must(kn_latch_take(latch, &s->q->registry.party, patience()));
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
@@ -326,79 +284,31 @@ ready_put_inherited(struct scene *s)
 	bequeath(s, &ring_of(s)->put.latch);
 }
 
-void
+static void
 ready_get_inherited(struct scene *s)
 {
 	ready_member(s);
 	bequeath(s, &ring_of(s)->get.latch);
 }
 
-void
+static int
 act_put(struct scene *s)
 {
-	if (put_letter(s->q, 'V', patience()) < 0)
-		abort();
+	return put_letter(s->q, 'V', patience());
 }
 
-void
+static int
 act_get(struct scene *s)
 {
-	if (get_letter(s->q, patience()) != 'a')
-		abort();
+	int letter = get_letter(s->q, patience());
+
+	return letter < 0 || letter == 'a' ? letter : -EBADMSG;
 }
 
-void
+static int
 act_shutdown(struct scene *s)
 {
-	if (kin_queue_shutdown(s->q, patience()) < 0)
-		abort();
-}
-
-void
-act_take(struct scene *s)
-{
-	if (kn_latch_take(&ring_of(s)->put.latch, &s->q->registry.party,
-			  patience()) < 0)
-		abort();
-}
-
-void
-ready_holder(struct scene *s)
-{
-	ready_member(s);
-	act_take(s);
-}
-
-/* The sleeper sleeps on the victim's latch, so it comes after it. */
-void
-ready_holder_with_sleeper(struct scene *s)
-{
-	ready_holder(s);
-	s->shared->helper_done = 2;
-	while (!(kn_load(&ring_of(s)->put.latch) & KN_LATCH_WAITER))
-		kn_os_yield();
-	s->shared->helper_done = 0;
-}
-
-static void
-sleep_in_latch_later(struct scene *s)
-{
-	while (s->shared->helper_done != 2)
-		kn_os_yield();
-	sleep_in_latch(s);
-}
-
-void
-set_latch_sleeper(struct scene *s)
-{
-	set_queue(s);
-	kill_help(s, sleep_in_latch_later);
-}
-
-void
-act_release(struct scene *s)
-{
-	kn_latch_release(&ring_of(s)->put.latch, &s->q->registry.party);
+	return kin_queue_shutdown(s->q, patience());
 }
 
 /* ---- whether the promise is kept ---- */
@@ -424,21 +334,8 @@ check_whole(struct scene *s)
 	return kin_queue_len(s->q) == 0 ? NULL : "it is not empty";
 }
 
-static const char *
-await_done(struct scene *s, int value)
-{
-	kin_time deadline = patience();
-
-	while (s->shared->helper_done != value) {
-		if (kin_now().ns > deadline.ns)
-			return "a third process sleeps on";
-		kn_os_yield();
-	}
-	return NULL;
-}
-
 /* What was there, in order; then a V whole, or nothing; a V if put returned. */
-const char *
+static const char *
 check_put(struct scene *s)
 {
 	int letter, next = s->expect != 0 ? s->expect : 'a';
@@ -460,7 +357,7 @@ check_put(struct scene *s)
 }
 
 /* An a, unless get returned; then what comes behind it. */
-const char *
+static const char *
 check_get(struct scene *s)
 {
 	int letter, first;
@@ -485,7 +382,7 @@ check_get(struct scene *s)
 }
 
 /* For two messages and more: the b is nobody's but ours. */
-const char *
+static const char *
 check_get_two(struct scene *s)
 {
 	int letter = get_letter(s->q, patience());
@@ -499,7 +396,7 @@ check_get_two(struct scene *s)
 }
 
 /* If the V is published, the sleeper is awake; if not, ours wakes it. */
-const char *
+static const char *
 check_getter_woken(struct scene *s)
 {
 	bool published = kn_position(kn_load(&ring_of(s)->put.commit)) !=
@@ -514,7 +411,7 @@ check_getter_woken(struct scene *s)
 	return check_whole(s);
 }
 
-const char *
+static const char *
 check_putter_woken(struct scene *s)
 {
 	bool published = kn_position(kn_load(&ring_of(s)->get.commit)) !=
@@ -533,19 +430,6 @@ check_putter_woken(struct scene *s)
 	return check_whole(s);
 }
 
-/* Released, the sleeper has it; not released, whoever reaps wakes it. */
-const char *
-check_latch_woken(struct scene *s)
-{
-	uint32_t owner = kn_load(&ring_of(s)->put.latch) & KN_STAMP_MASK;
-
-	if (owner == s->shared->stamp)
-		kn_registry_sweep(&s->q->registry, KN_SLOTS_MAX);
-	if (await_done(s, 1) != NULL)
-		return "the sleeping taker was not woken";
-	return check_whole(s);
-}
-
 const char *
 check_usable(struct scene *s)
 {
@@ -553,7 +437,7 @@ check_usable(struct scene *s)
 }
 
 /* Shut down or not, but not in between. */
-const char *
+static const char *
 check_shutdown(struct scene *s)
 {
 	int r = put_letter(s->q, 'a', patience());
@@ -566,3 +450,65 @@ check_shutdown(struct scene *s)
 	return get_letter(s->q, patience()) == -EPIPE
 	       ? NULL : "a get after the shutdown does not end";
 }
+
+/* ---- what another does ---- */
+
+static void
+take_over(struct scene *s, kn_word *latch)
+{
+	struct kn_party *me = &s->q->registry.party;
+
+	if (kn_latch_take(latch, me, KIN_NOWAIT) == 0)
+		kn_latch_release(latch, me);
+}
+
+/* A get without room for a message leaves it where it is. */
+void
+other_queue(struct scene *s)
+{
+	int r;
+
+	must(join_queue(s->q));
+	kn_registry_sweep(&s->q->registry, KN_SLOTS_MAX);
+	take_over(s, &ring_of(s)->put.latch);
+	take_over(s, &ring_of(s)->get.latch);
+	r = (int)kin_queue_get(s->q, NULL, 0, KIN_NOWAIT);
+	must(r == -EMSGSIZE || r == -ETIMEDOUT || r == -EPIPE ? 0 : r);
+	must((int)kin_queue_len(s->q));
+}
+
+/* ---- the table ---- */
+
+const struct op queue_ops[] = {
+	{ "put", "empty", set_queue, ready_member, act_put, check_put, 0 },
+	{ "put", "nearly full", set_nearly_full, ready_member, act_put,
+	  check_put, 0 },
+	{ "put", "wrapping", set_wrapping, ready_member, act_put, check_put,
+	  0 },
+	{ "put", "contended", set_put_contended, ready_member, act_put,
+	  check_put, 0 },
+	{ "put", "inherited", set_queue, ready_put_inherited, act_put,
+	  check_put, 0 },
+	{ "put", "full", set_full_then_room, ready_member, act_put, check_put,
+	  0 },
+	{ "put", "sleeper", set_getter_asleep, ready_member, act_put,
+	  check_getter_woken, OP_PTRACE },
+
+	{ "get", "one", set_two, ready_member, act_get, check_get_two, 0 },
+	{ "get", "nearly full", set_nearly_full, ready_member, act_get,
+	  check_get_two, 0 },
+	{ "get", "wrapping", set_wrapping_two, ready_member, act_get,
+	  check_get_two, 0 },
+	{ "get", "contended", set_get_contended, ready_member, act_get,
+	  check_get_two, 0 },
+	{ "get", "inherited", set_two, ready_get_inherited, act_get,
+	  check_get_two, 0 },
+	{ "get", "empty", set_empty_then_message, ready_member, act_get,
+	  check_get, 0 },
+	{ "get", "sleeper", set_putter_asleep, ready_member, act_get,
+	  check_putter_woken, OP_PTRACE },
+
+	{ "shutdown", "empty", set_queue, ready_member, act_shutdown,
+	  check_shutdown, 0 },
+	{ 0 },
+};

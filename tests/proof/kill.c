@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kill.c - a victim is killed at every instruction of an operation
+ *
+ * One victim for each point, until one lives.  Then the promise has held at
+ * every instruction, since between two instructions nothing changes.  The
+ * victim stays a zombie until the check is over.
+ */
+#include "tests/proof/prove.h"
+#include "tests/proof/step.h"
+
+static struct track *t;
+static struct shared *shared;
+
+/* One victim, killed at one point or surveyed, and the check. */
+static enum end
+one_round(const struct prover_row *row, const char **ret_wrong)
+{
+	const struct op *op = row->op;
+	struct scene s;
+	enum end end;
+	pid_t pid;
+
+	begin_scene(&s, op, shared);
+	track_rewind(t, t->step == 0);
+	end = step_run(t, &s, op->ready, op->act, DIES, step_by_ptrace(op),
+		       &pid);
+	shared->dead = 1;
+	if (end == STUCK)
+		*ret_wrong = "the victim hung";
+	else if (t->returned && t->result < 0)
+		*ret_wrong = "the operation fails";
+	else {
+		shared->acted = t->returned;
+		*ret_wrong = op->check(&s);
+	}
+	step_collect(pid);
+	end_scene(&s, ret_wrong);
+	return end;
+}
+
+/*
+ * All points of a window.  How it was left: WINDOW_OVER, there is another; or
+ * RETURNED, it was the last.
+ */
+static enum end
+one_window(const struct prover_row *row, struct outcome *ret)
+{
+	enum end last, end;
+	int steps;
+
+	t->step = 0;
+	last = one_round(row, &ret->wrong);
+	steps = t->steps;
+	ret->steps += steps;
+	while (ret->wrong == NULL) {
+		t->step = step_next(t, t->step, steps, row->points);
+		end = one_round(row, &ret->wrong);
+		if (end != AT_POINT)
+			break;
+		ret->points++;
+	}
+	return last;
+}
+
+void
+prove_kill(const struct prover_row *row, struct outcome *ret)
+{
+	if (t == NULL) {
+		t = track_new();
+		shared = shared_new();
+	}
+	t->window = 0;
+	while (one_window(row, ret) == WINDOW_OVER && ret->wrong == NULL)
+		t->window++;
+	outcome_at(ret, "at call %d, step %d", t->window, t->step);
+}

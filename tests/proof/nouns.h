@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nouns.h - the nouns of the table: one line each
+ */
+#ifndef NOUNS_H
+#define NOUNS_H
+
+#include "tests/proof/ops.h"
+
+extern const struct op queue_ops[], latch_ops[];
+extern const struct op segment_ops[];
+extern const struct op registry_ops[];
+extern const struct op client_ops[];
+
+void other_queue(struct scene *);
+
+#endif
