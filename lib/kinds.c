@@ -9,13 +9,14 @@
 #include <sys/sysmacros.h>
 
 #include "lib/kinds.h"
+#include "lib/object.h"
 #include "lib/queue.h"
 #include "shm/control.h"
 #include "shm/os.h"
 #include "shm/peer.h"
 
 static const struct kn_kind_entry kinds[] = {
-	{ &kn_segment_kind, NULL },
+	{ &kn_segment_kind, kn_control_facts },
 	{ &kn_queue_kind, kn_queue_facts },
 };
 
@@ -28,6 +29,16 @@ kn_kind_find(uint32_t number)
 		if (kinds[i].kind->number == number)
 			return &kinds[i];
 	return NULL;
+}
+
+const struct kn_object_kind *
+kn_object_kind_find(uint32_t number)
+{
+	const struct kn_kind_entry *entry = kn_kind_find(number);
+
+	return entry != NULL && entry->facts == kn_object_facts
+	       ? (const struct kn_object_kind *)(const void *)entry->kind
+	       : NULL;
 }
 
 void

@@ -48,7 +48,11 @@ const struct kn_kind_entry *kn_kind_find(uint32_t number);
 /* The facts of any segment, then those of its kind. */
 kn_facts_fn kn_kind_facts;
 
-/* One for each kind that has its own. */
+/* One for each kind that has its own, and one for all objects. */
 kn_facts_fn kn_queue_facts;
+kn_facts_fn kn_object_facts;		/* lib/object_facts.c */
+
+/* Plain segments: the control part, if they have one. */
+kn_facts_fn kn_control_facts;		/* lib/members.c */
 
 #endif

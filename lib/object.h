@@ -21,6 +21,7 @@
 #include <kin/value.h>
 
 #include "lib/kinds.h"
+#include "lib/members.h"
 #include "lib/thing.h"
 #include "shm/control.h"
 #include "shm/error.h"
@@ -29,7 +30,7 @@
 
 /* A line; what is behind it is the kind's own. */
 struct kn_mark {
-	kn_wide there;			/* KN_MARK, kind and layout; last */
+	kn_wide there;			/* its magic, kind and layout; last */
 	uint64_t bytes;			/* mark and all */
 	uint32_t options;		/* as the kind has them */
 	uint32_t zero;
@@ -37,7 +38,7 @@ struct kn_mark {
 					   comes from */
 };
 
-#define KN_MARK		0x6b6e6f62ull	/* "knob" */
+#define KN_OBJECT_MARK	0x6b6e6f62ull	/* "knob" */
 
 _Static_assert(sizeof(struct kn_mark) == 64, "layout");
 
@@ -155,19 +156,13 @@ const struct kn_object_kind *kn_object_kind_find(uint32_t number);
 /* An object that stands alone, as it was copied; all of it may be rubbish. */
 struct kn_object_look {
 	int fd;
-	uint64_t device, inode;
 	const struct kn_header *header;
-	struct kn_mark mark;		/* checked */
+	const struct kn_object_kind *kind;
+	uint64_t body;			/* its offset in the file */
+	struct kn_mark mark;		/* its size was checked */
 	const void *own;		/* a copy of what is behind the mark */
 	size_t own_bytes;		/* copied: 64 KiB at most */
-	const struct kn_roster *roster;
-	const struct kn_threads *threads;	/* NULL: the kind has none */
+	struct kn_control_look control;	/* lib/members.h; zeros if none */
 };
-
-kn_facts_fn kn_object_facts;
-
-/* One line about the owner of a stamp: "pid 12, thread 14, alive". */
-void kn_object_say_stamp(const struct kn_object_look *look, const char *key,
-			 uint32_t stamp, struct kn_listener *to);
 
 #endif

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 #include "lib/kinds.h"
+#include "lib/members.h"
 #include "lib/queue.h"
 #include "shm/os.h"
-#include "shm/peer.h"
 #include "shm/wait.h"
 
 #define TRIES		100		/* to see a busy ring stand still */
@@ -20,11 +20,10 @@
 /* A queue, as it was copied. */
 struct look {
 	int fd;
-	uint64_t device, inode;
 	struct kn_queue_geometry geo;
 	struct kn_ring_shared ring;
 	bool still;			/* the ring is of one moment */
-	kn_word deaths;
+	struct kn_members members;
 	struct kn_slot slots[KN_SLOTS_MAX];
 };
 
@@ -61,6 +60,7 @@ copy_ring(struct look *look)
 static bool
 copy_all(struct look *look, const struct kn_header *header)
 {
+	struct kn_members *members = &look->members;
 	struct stat st;
 
 	if (kn_os_stat(look->fd, &st) < 0 ||
@@ -68,48 +68,20 @@ copy_all(struct look *look, const struct kn_header *header)
 	    !copy(look->fd, 0, &look->geo, sizeof(look->geo)) ||
 	    kn_queue_check(&look->geo, header->body_bytes) < 0)
 		return false;
-	look->device = st.st_dev;
-	look->inode = st.st_ino;
+	*members = (struct kn_members){
+		.fd = look->fd,
+		.device = st.st_dev,
+		.inode = st.st_ino,
+		.at = KN_PAGE + look->geo.roster,
+		.n = (uint32_t)look->geo.members,
+		.slots = look->slots,
+	};
 	return copy_ring(look) &&
 	       copy(look->fd, look->geo.roster +
-		    offsetof(struct kn_roster, deaths), &look->deaths,
-		    sizeof(look->deaths)) &&
+		    offsetof(struct kn_roster, deaths), &members->deaths,
+		    sizeof(members->deaths)) &&
 	       copy(look->fd, look->geo.roster + sizeof(struct kn_roster),
 		    look->slots, look->geo.members * sizeof(look->slots[0]));
-}
-
-/* ---- members ---- */
-
-/* As the registry has it: doubt about a free life byte is life. */
-static const char *
-life_of(const struct look *look, uint32_t slot)
-{
-	const struct kn_slot *s = &look->slots[slot];
-	struct kn_peer peer = { s->pid.v, s->start.v, s->pid_namespace.v };
-	int r;
-
-	r = kn_registry_alive(look->fd, KN_PAGE + look->geo.roster, slot);
-	if (r > 0)
-		return "alive";
-	if (r < 0)
-		return "alive or dead";
-	return kn_peer_may_map(&peer, look->device, look->inode)
-	       ? "alive, though its life page is gone" : "dead";
-}
-
-static void
-members(const struct look *look, struct kn_listener *to)
-{
-	uint32_t i, active = 0;
-
-	for (i = 0; i < look->geo.members; i++)
-		active += look->slots[i].state.v & KN_SLOT_ACTIVE;
-	kn_say(to, "members", "%u of at most %" PRIu64 ", deaths so far %u",
-	       active, look->geo.members, look->deaths.v);
-	for (i = 0; i < look->geo.members && to->r == 0; i++)
-		if (look->slots[i].state.v & KN_SLOT_ACTIVE)
-			kn_say(to, "member", "slot %u, pid %u, %s", i,
-			       look->slots[i].pid.v, life_of(look, i));
 }
 
 /* ---- words ---- */
@@ -140,7 +112,7 @@ latch(const struct look *look, const char *key, uint32_t v,
 		       slot, waited);
 	else
 		kn_say(to, key, "held by slot %u, pid %u, %s%s", slot,
-		       look->slots[slot].pid.v, life_of(look, slot), waited);
+		       look->slots[slot].pid.v, kn_members_life(&look->members, slot), waited);
 }
 
 /*
@@ -220,7 +192,7 @@ kn_queue_facts(int fd, const struct kn_header *header, struct kn_listener *to)
 	latch(look, "put latch", look->ring.put.latch.v, to);
 	latch(look, "get latch", look->ring.get.latch.v, to);
 	settings(&look->geo, to);
-	members(look, to);
+	kn_members_say(&look->members, to);
 out:
 	free(look);
 }

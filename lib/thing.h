@@ -19,7 +19,8 @@ const char *kn_thing_a(uint32_t kind);
 /* Does a place for one kind take a thing of the other? */
 bool kn_thing_fits(uint32_t place, uint32_t kind);
 
-/* lib/travel.c */
+/* lib/travel.c: does its name still lead to it?  0, or -EOPNOTSUPP. */
+int kn_segment_check_name(const kin_segment *seg, const struct kn_pack *to);
 extern const struct kn_thing kn_segment_thing, kn_view_thing, kn_queue_thing;
 
 #endif

@@ -23,8 +23,8 @@
 /* ---- segments ---- */
 
 /* Does its name still lead to it?  It may be removed, or another's by now. */
-static int
-check_name(const kin_segment *seg, const struct kn_pack *to)
+int
+kn_segment_check_name(const kin_segment *seg, const struct kn_pack *to)
 {
 	char place[80];
 	bool same;
@@ -61,7 +61,7 @@ pack_segment(const void *thing, struct kn_pack *to)
 			       "cannot travel in %s; give it one, or %s",
 			       kn_pack_place(to, place), to->way->what,
 			       KN_INSTEAD);
-	r = check_name(seg, to);
+	r = kn_segment_check_name(seg, to);
 	return r == 0 ? kn_pack_by_name(to, seg->name) : r;
 }
 

@@ -71,6 +71,17 @@ typedef struct kin_proxy kin_proxy;
 typedef struct kin_dict kin_dict;
 typedef struct kin_list kin_list;
 typedef struct kin_counter kin_counter;
+typedef struct kin_lock kin_lock;
+typedef struct kin_rwlock kin_rwlock;
+typedef struct kin_cond kin_cond;
+typedef struct kin_sem kin_sem;
+typedef struct kin_event kin_event;
+typedef struct kin_barrier kin_barrier;
+typedef struct kin_once kin_once;
+typedef struct kin_heap kin_heap;
+typedef struct kin_array kin_array;
+typedef struct kin_cell kin_cell;
+typedef struct kin_table kin_table;
 struct kin_cursor;
 
 /* What a value is; also what kin_values_type and kin_cursor_type say. */
@@ -139,6 +150,17 @@ enum {
 #define KIN_THING_LIST		6u
 #define KIN_THING_COUNTER	7u
 #define KIN_THING_VIEW		32u	/* 4 to 31 are proxies */
+#define KIN_THING_LOCK		33u
+#define KIN_THING_RWLOCK	34u
+#define KIN_THING_COND		35u
+#define KIN_THING_SEM		36u
+#define KIN_THING_EVENT		37u
+#define KIN_THING_BARRIER	38u
+#define KIN_THING_ONCE		39u
+#define KIN_THING_HEAP		40u
+#define KIN_THING_ARRAY		41u
+#define KIN_THING_CELL		42u
+#define KIN_THING_TABLE		43u
 
 #define KIN_GIVE_(what_, field_, value_, kind_, n_, name_)		\
 	struct kin_arg a = { 0, 0, { 0 }, 0, 0 };			\
@@ -189,7 +211,18 @@ enum {
 	X(proxy, kin_proxy, KIN_THING_PROXY)				\
 	X(dict, kin_dict, KIN_THING_DICT)				\
 	X(list, kin_list, KIN_THING_LIST)				\
-	X(counter, kin_counter, KIN_THING_COUNTER)
+	X(counter, kin_counter, KIN_THING_COUNTER)			\
+	X(lock, kin_lock, KIN_THING_LOCK)				\
+	X(rwlock, kin_rwlock, KIN_THING_RWLOCK)				\
+	X(cond, kin_cond, KIN_THING_COND)				\
+	X(sem, kin_sem, KIN_THING_SEM)					\
+	X(event, kin_event, KIN_THING_EVENT)				\
+	X(barrier, kin_barrier, KIN_THING_BARRIER)			\
+	X(once, kin_once, KIN_THING_ONCE)				\
+	X(heap, kin_heap, KIN_THING_HEAP)				\
+	X(array, kin_array, KIN_THING_ARRAY)				\
+	X(cell, kin_cell, KIN_THING_CELL)				\
+	X(table, kin_table, KIN_THING_TABLE)
 
 /* Plain char has a sign on some machines and none on others. */
 #define KIN_INTO_CHAR_	((char)-1 < 0 ? KIN_INTO_INT : KIN_INTO_UINT)
