@@ -26,6 +26,7 @@
 #include "shm/self.h"
 
 static kin_process *children;
+static __thread kin_process *starting;	/* by this thread */
 
 static void
 thaw(kin_process *p)
@@ -69,8 +70,10 @@ let_go(kin_process *p)
 	kn_os_close(p->pidfd);
 	kn_os_close(p->lifeline);
 	kn_os_close(p->line);
-	kn_os_unmap(p->slip, KN_PAGE);
+	kn_streams_close(&p->streams);
+	kn_os_unmap(p->slip, KN_SLIP_BYTES);
 	pthread_mutex_destroy(&p->taking);
+	free(p->child);
 	free(p);
 }
 
@@ -86,6 +89,9 @@ in_child(void)
 		kn_os_close(p->line);
 		p->pidfd = p->lifeline = p->line = -1;
 		p->slip = NULL;		/* a child does not inherit it */
+		kn_streams_close_parent(&p->streams);
+		if (p != starting)	/* else they are its own */
+			kn_streams_close_child(&p->streams);
 	}
 	children = NULL;
 }
@@ -200,12 +206,15 @@ collect_left(void)
 
 /* ---- public ---- */
 
+#define FLAGS	(KIN_PROCESS_THREADS | KIN_PROCESS_GROUP |		\
+		 KIN_PROCESS_SESSION | KIN_PROCESS_ENV_ONLY)
+
 static int
 check_start(const struct kin_process_opts *opts)
 {
 	int threads;
 
-	if ((opts->flags & ~KIN_PROCESS_THREADS) != 0)
+	if ((opts->flags & ~FLAGS) != 0)
 		return kn_fail(-EINVAL, "process: flags %#x", opts->flags);
 	if (opts->flags & KIN_PROCESS_THREADS)
 		return 0;
@@ -225,6 +234,7 @@ handle_of(kin_entry_fn *fn, const char *name)
 	if (p == NULL)
 		return NULL;
 	p->pidfd = p->lifeline = p->line = -1;
+	p->streams = (struct kn_streams){ { -1, -1, -1 }, { -1, -1, -1 } };
 	pthread_mutex_init(&p->taking, NULL);
 	p->generation = kn_self_generation();
 	if (name == NULL)
@@ -239,7 +249,7 @@ map_slip(kin_process *p)
 	void *slip;
 	int r;
 
-	r = kn_os_map(-1, KN_PAGE, PROT_READ | PROT_WRITE,
+	r = kn_os_map(-1, KN_SLIP_BYTES, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, &slip);
 	if (r < 0)
 		return kn_fail(r, "process '%s': a page", p->name);
@@ -287,10 +297,32 @@ start(kin_process *p, struct kn_start *how)
 		return r;
 	list(p);		/* before the fork: siblings born meanwhile
 				   must know our lifeline */
+	starting = p;
 	r = kn_start_fork(p, how);
+	starting = NULL;
+	kn_streams_close_child(&p->streams);
 	if (r < 0)
 		unlist(p);
 	return r;
+}
+
+/* What it is to be made with. */
+static int
+prepare(kin_process *p, struct kn_start *how,
+	const struct kin_process_opts *opts)
+{
+	int i, n = 0, r;
+
+	r = kn_child_make(&p->child, opts);
+	if (r == 0)
+		r = kn_streams_open(&p->streams, opts);
+	if (r < 0)
+		return r;
+	how->child = p->child;
+	for (i = 0; i < 3; i++)
+		if (p->streams.child[i] >= 0)
+			how->streams[n++] = p->streams.child[i];
+	return 0;
 }
 
 /* A process with these arguments, which are its own then. */
@@ -303,7 +335,9 @@ start_new(kin_process **ret_p, struct kn_start *how, struct kin_args args,
 
 	if (p == NULL)
 		return kn_fail(-ENOMEM, "process handle");
-	r = encode(how->args, p, args, opts->max_copy_bytes);
+	r = prepare(p, how, opts);
+	if (r == 0)
+		r = encode(how->args, p, args, opts->max_copy_bytes);
 	if (r == 0) {
 		r = start(p, how);
 		if (r < 0)
@@ -373,6 +407,22 @@ kin_process_signal(kin_process *p, int signal)
 	r = kn_os_signal(p->pidfd, signal);
 	return r < 0 ? kn_fail(r, "signal %d to process '%s'", signal, p->name)
 		     : 0;
+}
+
+int
+kin_process_take_pipe(kin_process *p, int stream)
+{
+	int fd = -1;
+
+	kn_assert(p != NULL);
+	kn_self_lock();
+	if (stream >= 0 && stream <= 2) {
+		fd = p->streams.parent[stream];
+		p->streams.parent[stream] = -1;
+	}
+	kn_self_unlock();
+	return fd >= 0 ? fd : kn_fail(-ENOENT, "process '%s' has no pipe to "
+				      "its stream %d", p->name, stream);
 }
 
 pid_t

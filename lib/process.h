@@ -12,6 +12,7 @@
 #include <kin/process.h>
 
 #include "lib/bundle.h"
+#include "lib/child.h"
 #include "shm/word.h"
 
 /* The sentence of an entry that failed, cut to this. */
@@ -49,6 +50,9 @@ struct kn_slip {
 
 _Static_assert(sizeof(struct kn_slip) == KN_PAGE, "a slip is a page");
 
+/* After it comes a page for what a child leaves that dies by a signal. */
+#define KN_SLIP_BYTES	(2 * KN_PAGE)
+
 struct kin_process {
 	pid_t pid;
 	int pidfd;
@@ -61,6 +65,9 @@ struct kin_process {
 	bool left;			/* closed while it ran */
 	struct kin_status status;	/* once ended */
 	kin_process *next;		/* of all that this process started */
+
+	struct kn_child *child;		/* what it is made with; or NULL */
+	struct kn_streams streams;
 
 	struct kn_frozen **frozen;	/* its arguments: not frozen anew while
 					   we hold them */
@@ -77,6 +84,8 @@ struct kn_start {
 	kin_entry_fn *fn;
 	struct kn_bundle *args;		/* as they were after it */
 	bool threads;			/* others run here */
+	const struct kn_child *child;	/* what it is made with; or NULL */
+	int streams[3];			/* those that child speaks of */
 };
 
 /* What a child holds: of its parent's pipe, and of the line back. */

@@ -27,6 +27,19 @@ give_up(kin_process *p)
 	kn_os_reap(p->pid);
 }
 
+/* It works, or it has ended: by itself, or by its lifeline. */
+static int
+await_set_up(kin_process *p)
+{
+	int r = kn_child_await(p->line, p->pidfd, p->name);
+
+	if (r < 0) {
+		kn_start_cut(p);
+		kn_os_reap_fd(p->pidfd);
+	}
+	return r;
+}
+
 int
 kn_start_fork(kin_process *p, struct kn_start *how)
 {
@@ -51,7 +64,7 @@ kn_start_fork(kin_process *p, struct kn_start *how)
 		return kn_fail(r, "process '%s': its descriptor", p->name);
 	}
 	/* From now on other children have no business with it. */
-	(void)kn_os_advise(slip, KN_PAGE, MADV_DONTFORK);
+	(void)kn_os_advise(slip, KN_SLIP_BYTES, MADV_DONTFORK);
 	kn_start_tell(slip, KN_GO);
-	return 0;
+	return p->child != NULL ? await_set_up(p) : 0;
 }

@@ -74,6 +74,20 @@ enter(kin_call *call, const struct kn_start *how)
 	return r < 0 ? r : how->fn(call);
 }
 
+/* It is as it should be, or it ends, and the start that waits is told why. */
+static void
+become(const struct kn_start *how)
+{
+	int r;
+
+	if (how->child == NULL)
+		return;
+	r = kn_child_set_up(how->child, how->streams);
+	kn_child_report(own.line, r);
+	if (r < 0)
+		_exit(255);
+}
+
 void
 kn_start_run(const struct kn_start *how, const char *name,
 	     const struct kn_ends *ends, struct kn_slip *slip)
@@ -91,6 +105,7 @@ kn_start_run(const struct kn_start *how, const char *name,
 	kn_conns_leave();		/* those in args are dups */
 	await_go(&slip->go);
 	kn_os_name_process(name);
+	become(how);
 
 	value = enter(&call, how);
 	/* A fork within the entry returns from it, too: not for us to report,

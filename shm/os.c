@@ -458,6 +458,16 @@ kn_os_reap(pid_t pid)
 		;
 }
 
+void
+kn_os_reap_fd(int pidfd)
+{
+	siginfo_t info;
+
+	while (waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0 &&
+	       errno == EINTR)
+		;
+}
+
 int
 kn_os_signal(int pidfd, int signal)
 {

@@ -97,6 +97,7 @@ pid_t kn_os_fork(void);
 int kn_os_pidfd(pid_t pid);
 int kn_os_wait(int pidfd, siginfo_t *ret, int options);
 void kn_os_reap(pid_t pid);		/* wait for its end, which is near */
+void kn_os_reap_fd(int pidfd);
 int kn_os_signal(int pidfd, int signal);
 int kn_os_poll(struct pollfd *fds, unsigned n, kin_time until);
 int kn_os_kill_on_hangup(int fd);	/* SIGKILL to us at the pipe's end */
@@ -108,5 +109,15 @@ void kn_os_name_process(const char *name);
 void kn_os_close_others(const int *keep, unsigned n);
 void kn_os_signals_default(void);	/* none is handled, none blocked */
 void kn_os_yield(void);
+
+/* What a child is made with. */
+int kn_os_chdir(const char *path);
+int kn_os_new_group(void);
+int kn_os_new_session(void);
+int kn_os_add_nice(int more);
+int kn_os_set_cpus(const uint64_t *bits, size_t bytes);
+int kn_os_set_limit(int resource, uint64_t soft, uint64_t hard);
+void kn_os_set_umask(unsigned mask);
+int kn_os_put(int fd, int at);		/* dup2, and it stays over exec */
 
 #endif

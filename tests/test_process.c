@@ -387,7 +387,7 @@ START_TEST(what_cannot_be_right_is_refused)
 	kin_process *p = (void *)board;
 
 	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, KIN_ARGS(),
-	    KIN_OPTS(kin_process_opts, .flags = 2)));
+	    KIN_OPTS(kin_process_opts, .flags = 1u << 31)));
 	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, KIN_ARGS(),
 	    KIN_OPTS(kin_process_opts, .flags = 0x80000001u)));
 	ck_kin_fails(-EINVAL, kin_process_start(&p, nothing, KIN_ARGS(),

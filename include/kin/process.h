@@ -53,6 +53,22 @@ typedef struct kin_process kin_process;
 					   they had locked stays locked; only
 					   those of stdout and stderr that no
 					   thread is using are flushed */
+#define KIN_PROCESS_GROUP	2u	/* in a process group of its own, */
+#define KIN_PROCESS_SESSION	4u	/* or a session, without a terminal */
+#define KIN_PROCESS_ENV_ONLY	8u	/* .env in place of the environment */
+
+/* For .in, .out, .err: 0 = the parent's; a descriptor, which is copied; or */
+#define KIN_STREAM_NULL	(-1)		/* /dev/null */
+#define KIN_STREAM_PIPE	(-2)		/* see kin_process_take_pipe */
+#define KIN_STREAM_OUT	(-3)		/* for .err: where the output goes */
+
+#define KIN_UMASK(mode)	(01000u | (mode))
+#define KIN_UNLIMITED	UINT64_MAX
+
+struct kin_limit {
+	uint32_t resource;		/* RLIMIT_... */
+	uint64_t soft, hard;
+};
 
 struct kin_process_opts {
 	uint32_t size;			/* set by KIN_OPTS */
@@ -60,6 +76,19 @@ struct kin_process_opts {
 	const char *name;		/* shown by ps and kin; NULL = entry's;
 					   the kernel keeps 15 bytes of it */
 	uint64_t max_copy_bytes;	/* of one argument; 0 = no limit */
+
+	/* What it is before its entry runs; 0 and NULL: as its parent. */
+	const char *cwd;
+	const char *const *env;		/* "NAME=value" is set, "NAME" removed;
+					   ends with NULL */
+	int32_t in, out, err;		/* KIN_STREAM_... */
+	int32_t nice;			/* added to the parent's */
+	int32_t oom_score;		/* added to the parent's */
+	uint32_t umask;			/* KIN_UMASK(022) */
+	const uint32_t *cpus;		/* that it may run on */
+	const struct kin_limit *limits;
+	uint32_t ncpus;
+	uint32_t nlimits;
 };
 
 #define KIN_EXITED	1u		/* by itself: code is its value */
@@ -90,6 +119,10 @@ struct kin_status {
  *   -ETIMEDOUT  a manager's object among them, whose server did not answer for
  *            5 seconds
  *   -E2BIG, -ENOMEM, -EMFILE
+ *
+ * With options that the child has to carry out, start returns when it has; if
+ * one fails there, start returns that error, the message names the option, and
+ * the child has ended.
  */
 KIN_API KIN_MUST int kin_process_start(kin_process **ret_p, kin_entry_fn *fn,
 				       struct kin_args args,
@@ -128,6 +161,14 @@ KIN_API KIN_MUST int kin_process_result(kin_process *p,
  * -ESRCH once it was joined.
  */
 KIN_API int kin_process_signal(kin_process *p, int signal);
+
+/*
+ * Our end of the pipe that is its stdin (0, to write), stdout (1) or stderr
+ * (2, to read).  It is yours to close.
+ *
+ *   -ENOENT  there is none, or it was taken
+ */
+KIN_API KIN_MUST int kin_process_take_pipe(kin_process *p, int stream);
 
 /* Its id, for people: it may be another's once the process was joined. */
 KIN_API pid_t kin_process_pid(const kin_process *p);
