@@ -115,6 +115,26 @@ kn_wide_store(kn_wide *w, uint64_t v)
 	__atomic_store_n(&w->v, v, __ATOMIC_RELEASE);
 }
 
+static inline uint64_t
+kn_wide_load_relaxed(const kn_wide *w)
+{
+	return __atomic_load_n(&w->v, __ATOMIC_RELAXED);
+}
+
+static inline void
+kn_wide_store_relaxed(kn_wide *w, uint64_t v)
+{
+	__atomic_store_n(&w->v, v, __ATOMIC_RELAXED);
+}
+
+/* What stands before it is done before what comes after it, as far as this
+ * CPU's program goes: all that the dead leave is a beginning of that. */
+static inline void
+kn_in_order(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 static inline bool
 kn_wide_cas_release(kn_wide *w, uint64_t expected, uint64_t v)
 {
