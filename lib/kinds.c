@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "lib/kinds.h"
+#include "lib/heap.h"
 #include "lib/object.h"
 #include "lib/queue.h"
 #include "shm/control.h"
@@ -18,6 +19,7 @@
 static const struct kn_kind_entry kinds[] = {
 	{ &kn_segment_kind, kn_control_facts },
 	{ &kn_queue_kind, kn_queue_facts },
+	{ &kn_heap_kind.kind, kn_object_facts },
 };
 
 const struct kn_kind_entry *

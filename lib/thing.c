@@ -4,15 +4,17 @@
  *
  * Written before main, only read after it.
  */
-#include "lib/thing.h"
-#include "shm/error.h"
+#include "lib/object.h"
 
 #define KINDS	64u		/* KN_EXT_FD is the first that is no kind */
+
+static const struct kn_thing heap_thing = KN_OBJECT_THING("a heap");
 
 static const struct kn_thing *things[KINDS] = {
 	[KIN_THING_SEGMENT] = &kn_segment_thing,
 	[KIN_THING_QUEUE] = &kn_queue_thing,
 	[KIN_THING_VIEW] = &kn_view_thing,
+	[KIN_THING_HEAP] = &heap_thing,
 };
 
 void

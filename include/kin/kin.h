@@ -10,7 +10,7 @@
  *                  those that are built    readonly.h  data nobody changes
  *      manager.h   a server of objects     proxy.h     any object's methods
  *      dict.h list.h counter.h             view.h      part of a segment
- *                                          inspect.h   looking at what is there
+ *      heap.h      blocks of memory        inspect.h   looking at what is there
  */
 #ifndef KIN_KIN_H
 #define KIN_KIN_H
@@ -20,6 +20,7 @@
 #include <kin/dict.h>
 #include <kin/entry.h>
 #include <kin/error.h>
+#include <kin/heap.h>
 #include <kin/inspect.h>
 #include <kin/list.h>
 #include <kin/manager.h>
