@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process.c - kin_process: a child, from its start to its status
+ * process.c - kin_process: a child, from its start until it is let go of
  *
  *      start ──▶ running ──pidfd readable──▶ ended: status kept, for every
- *                   │                               join that comes
+ *                   │                               join that comes (status.c)
  *                   └──close──▶ left: collected by a later start or close
- *
- * All children of this process are in one list, because each of them has to
- * let go of the lifelines of the others: the write end of a lifeline that a
- * sibling held would keep a child alive after its parent.
+ *                                     (children.c)
  */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include "lib/entry.h"
 #include "lib/pledge.h"
@@ -24,9 +20,6 @@
 #include "shm/error.h"
 #include "shm/os.h"
 #include "shm/self.h"
-
-static kin_process *children;
-static __thread kin_process *starting;	/* by this thread */
 
 static void
 thaw(kin_process *p)
@@ -40,33 +33,12 @@ thaw(kin_process *p)
 	p->nfrozen = 0;
 }
 
-static bool
-foreign(const kin_process *p)
-{
-	return p->generation != kn_self_generation();
-}
-
-/* The child has ended, and takes nothing any more. */
-static void
-take_back(kin_process *p)
-{
-	unsigned char *pledged;
-
-	kn_self_lock();
-	pledged = p->pledged;
-	p->pledged = NULL;
-	kn_self_unlock();
-	if (pledged != NULL && !foreign(p))
-		kn_pledges_drop(pledged, p->npledged);
-	free(pledged);
-}
-
-static void
-let_go(kin_process *p)
+void
+kn_process_free(kin_process *p)
 {
 	kn_result_forget(p);
 	thaw(p);
-	take_back(p);
+	kn_process_take_back(p);
 	kn_os_close(p->pidfd);
 	kn_os_close(p->lifeline);
 	kn_os_close(p->line);
@@ -77,137 +49,11 @@ let_go(kin_process *p)
 	free(p);
 }
 
-/* In every child, kin's or the application's own: see above. */
-static void
-in_child(void)
-{
-	kin_process *p;
-
-	for (p = children; p != NULL; p = p->next) {
-		kn_os_close(p->pidfd);
-		kn_os_close(p->lifeline);
-		kn_os_close(p->line);
-		p->pidfd = p->lifeline = p->line = -1;
-		p->slip = NULL;		/* a child does not inherit it */
-		kn_streams_close_parent(&p->streams);
-		if (p != starting)	/* else they are its own */
-			kn_streams_close_child(&p->streams);
-	}
-	children = NULL;
-}
-
-__attribute__((constructor)) static void
-watch_forks(void)
-{
-	pthread_atfork(NULL, NULL, in_child);
-}
-
-/* ---- the end ---- */
-
-/* An ended process's status, as far as the kernel still has it. */
-static void
-collect(kin_process *p)
-{
-	struct kin_status *s = &p->status;
-	siginfo_t info = { 0 };
-
-	if (kn_os_wait(p->pidfd, &info, WEXITED | WNOHANG) < 0 ||
-	    info.si_pid == 0) {
-		s->how = KIN_UNKNOWN;
-	} else if (info.si_code == CLD_EXITED) {
-		s->how = KIN_EXITED;
-		s->code = kn_load(&p->slip->returned)
-			  ? (int)kn_load(&p->slip->value) : info.si_status;
-	} else {
-		s->how = KIN_SIGNALLED;
-		s->signal = info.si_status;
-		s->core = info.si_code == CLD_DUMPED;
-	}
-	p->ended = true;
-	kn_os_close(p->lifeline);
-	p->lifeline = -1;
-}
-
-/* Poll says that it has ended; many threads may have heard. */
-static void
-collect_once(kin_process *p)
-{
-	kn_self_lock();
-	if (!p->ended)
-		collect(p);
-	kn_self_unlock();
-	take_back(p);
-}
-
-static int
-has_ended(kin_process *p, kin_time deadline)
-{
-	struct pollfd end = { .fd = p->pidfd, .events = POLLIN };
-
-	return kn_os_poll(&end, 1, deadline);
-}
-
-/* ---- the list ---- */
-
-static void
-list(kin_process *p)
-{
-	kn_self_lock();
-	p->next = children;
-	children = p;
-	kn_self_unlock();
-}
-
-static void
-unlist_locked(kin_process *p)
-{
-	kin_process **at;
-
-	for (at = &children; *at != NULL; at = &(*at)->next)
-		if (*at == p) {
-			*at = p->next;
-			return;
-		}
-}
-
-static void
-unlist(kin_process *p)
-{
-	kn_self_lock();
-	unlist_locked(p);
-	kn_self_unlock();
-}
-
-/*
- * Collect those that were closed while they ran and have ended since.  They
- * are let go of without the mutex, which the things that they gave may need.
- */
-static void
-collect_left(void)
-{
-	kin_process *p, *next, *over = NULL;
-
-	kn_self_lock();
-	for (p = children; p != NULL; p = next) {
-		next = p->next;
-		if (!p->left || has_ended(p, KIN_NOWAIT) <= 0)
-			continue;
-		collect(p);
-		unlist_locked(p);
-		p->next = over;
-		over = p;
-	}
-	kn_self_unlock();
-	for (p = over; p != NULL; p = next) {
-		next = p->next;
-		let_go(p);
-	}
-}
-
 /* ---- public ---- */
 
 #define FLAGS	(KIN_PROCESS_THREADS | KIN_PROCESS_GROUP |		\
-		 KIN_PROCESS_SESSION | KIN_PROCESS_ENV_ONLY)
+		 KIN_PROCESS_SESSION | KIN_PROCESS_ENV_ONLY |		\
+		 KIN_PROCESS_DAEMON | KIN_PROCESS_DETACHED)
 
 static int
 check_start(const struct kin_process_opts *opts)
@@ -216,6 +62,10 @@ check_start(const struct kin_process_opts *opts)
 
 	if ((opts->flags & ~FLAGS) != 0)
 		return kn_fail(-EINVAL, "process: flags %#x", opts->flags);
+	if ((opts->flags & KIN_PROCESS_DAEMON) &&
+	    (opts->flags & KIN_PROCESS_DETACHED))
+		return kn_fail(-EINVAL, "process: a daemon ends with its "
+			       "parent, one that is detached does not");
 	if (opts->flags & KIN_PROCESS_THREADS)
 		return 0;
 	threads = kn_os_threads();
@@ -288,6 +138,15 @@ sent(struct kn_bundle *b, kin_process *p)
 	kn_bundle_sent(b);
 }
 
+/* It runs, but it will not be had. */
+static void
+give_up(kin_process *p)
+{
+	(void)kn_os_signal(p->pidfd, SIGKILL);
+	kn_start_cut(p);
+	kn_os_reap_fd(p->pidfd);
+}
+
 static int
 start(kin_process *p, struct kn_start *how)
 {
@@ -295,14 +154,19 @@ start(kin_process *p, struct kn_start *how)
 
 	if (r < 0)
 		return r;
-	list(p);		/* before the fork: siblings born meanwhile
+	kn_children_enter(p);	/* before the fork: siblings born meanwhile
 				   must know our lifeline */
-	starting = p;
+	p->started = kin_now();
 	r = kn_start_fork(p, how);
-	starting = NULL;
+	kn_children_started(p);
 	kn_streams_close_child(&p->streams);
+	if (r == 0 && p->detached) {
+		r = kn_process_cut_loose(p);
+		if (r < 0)
+			give_up(p);
+	}
 	if (r < 0)
-		unlist(p);
+		kn_children_leave(p);
 	return r;
 }
 
@@ -318,6 +182,8 @@ prepare(kin_process *p, struct kn_start *how,
 		r = kn_streams_open(&p->streams, opts);
 	if (r < 0)
 		return r;
+	p->daemon = opts->flags & KIN_PROCESS_DAEMON;
+	p->detached = opts->flags & KIN_PROCESS_DETACHED;
 	how->child = p->child;
 	for (i = 0; i < 3; i++)
 		if (p->streams.child[i] >= 0)
@@ -344,7 +210,7 @@ start_new(kin_process **ret_p, struct kn_start *how, struct kin_args args,
 			kn_bundle_drop(how->args);
 	}
 	if (r < 0) {
-		let_go(p);
+		kn_process_free(p);
 		return r;
 	}
 	sent(how->args, p);
@@ -368,45 +234,9 @@ kin_process_start(kin_process **ret_p, kin_entry_fn *fn, struct kin_args args,
 		r = check_start(&opts);
 	if (r < 0)
 		return r;
-	collect_left();
+	kn_children_collect();
 	how.threads = opts.flags & KIN_PROCESS_THREADS;
 	return start_new(ret_p, &how, args, &opts);
-}
-
-int
-kin_process_join(kin_process *p, struct kin_status *ret_status,
-		 kin_time deadline)
-{
-	int r;
-
-	kn_assert(p != NULL);
-	if (foreign(p))
-		return kn_fail(-ESTALE, "process '%s' was started by another",
-			       p->name);
-	r = has_ended(p, deadline);
-	if (r < 0)
-		return kn_fail(r, "waiting for process '%s'", p->name);
-	if (r == 0)
-		return kn_fail(-ETIMEDOUT, "process '%s' (%d) ran until the "
-			       "deadline", p->name, (int)p->pid);
-	collect_once(p);
-	if (ret_status != NULL)
-		*ret_status = p->status;
-	return 0;
-}
-
-int
-kin_process_signal(kin_process *p, int signal)
-{
-	int r;
-
-	kn_assert(p != NULL);
-	if (foreign(p))
-		return kn_fail(-ESTALE, "process '%s' was started by another",
-			       p->name);
-	r = kn_os_signal(p->pidfd, signal);
-	return r < 0 ? kn_fail(r, "signal %d to process '%s'", signal, p->name)
-		     : 0;
 }
 
 int
@@ -450,60 +280,15 @@ void
 kin_process_close(kin_process *p)
 {
 	int saved = errno;
-	bool ended;
 
-	if (p == NULL)
+	if (p == NULL || p->role != KN_CHILD_OF_OURS)
 		return;
 	thaw(p);
-	if (foreign(p)) {
-		let_go(p);
+	if (kn_process_is_foreign(p)) {
+		kn_process_free(p);
 	} else {
-		kn_self_lock();
-		ended = p->ended;
-		if (ended)
-			unlist_locked(p);
-		else
-			p->left = true;
-		kn_self_unlock();
-		if (ended)
-			let_go(p);
-		collect_left();
+		kn_children_close(p);
+		kn_children_collect();
 	}
 	errno = saved;
-}
-
-/* "SIGKILL"; or "signal 40", where it has no name or libc does not know. */
-static void
-name_signal(char *buf, size_t cap, int signal)
-{
-	const char *name = NULL;
-
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
-	name = sigabbrev_np(signal);
-#endif
-	if (name != NULL)
-		snprintf(buf, cap, "SIG%s", name);
-	else
-		snprintf(buf, cap, "signal %d", signal);
-}
-
-const char *
-kin_status_words(const struct kin_status *status, char *buf, size_t cap)
-{
-	char name[32];
-
-	kn_assert(status != NULL);
-	switch (status->how) {
-	case KIN_EXITED:
-		snprintf(buf, cap, "exited with %d", status->code);
-		break;
-	case KIN_SIGNALLED:
-		name_signal(name, sizeof(name), status->signal);
-		snprintf(buf, cap, "killed by %s%s", name,
-			 status->core ? ", core dumped" : "");
-		break;
-	default:
-		snprintf(buf, cap, "ended; its status was taken by others");
-	}
-	return buf;
 }

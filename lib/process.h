@@ -13,12 +13,13 @@
 
 #include "lib/bundle.h"
 #include "lib/child.h"
+#include "lib/family.h"
 #include "shm/word.h"
 
 /* The sentence of an entry that failed, cut to this. */
 #define KN_SAID		256u
 
-#define KN_SLIP_HEAD	32u
+#define KN_SLIP_HEAD	72u
 #define KN_SLIP_ROOM	(KN_PAGE - KN_SLIP_HEAD - KN_SAID)
 
 /*
@@ -40,6 +41,7 @@ struct kn_slip {
 	kn_word nfds;			/* of the result, in the line */
 	kn_word len;			/* in bytes[] */
 	uint32_t zero;
+	struct kn_starter starter;	/* told by the parent, before go */
 	char said[KN_SAID];		/* if value is negative */
 	unsigned char bytes[KN_SLIP_ROOM];
 };
@@ -53,7 +55,12 @@ _Static_assert(sizeof(struct kn_slip) == KN_PAGE, "a slip is a page");
 /* After it comes a page for what a child leaves that dies by a signal. */
 #define KN_SLIP_BYTES	(2 * KN_PAGE)
 
+#define KN_CHILD_OF_OURS	0u
+#define KN_OURSELVES		1u	/* these two are family.c's, */
+#define KN_PARENT_OF_OURS	2u	/* and have no more than a name */
+
 struct kin_process {
+	uint32_t role;
 	pid_t pid;
 	int pidfd;
 	int lifeline;			/* the child is killed when it closes */
@@ -63,8 +70,14 @@ struct kin_process {
 	uint32_t generation;		/* of the process that started it */
 	bool ended;
 	bool left;			/* closed while it ran */
+	bool daemon, detached;
+	bool apart;			/* sees to its own end when we end */
 	struct kin_status status;	/* once ended */
+	uint64_t sent;			/* bit s: we have sent it signal s */
+	kin_time started;
 	kin_process *next;		/* of all that this process started */
+	uint32_t holds;			/* see children.c */
+	uint64_t serial;
 
 	struct kn_child *child;		/* what it is made with; or NULL */
 	struct kn_streams streams;
@@ -127,5 +140,41 @@ void kn_result_leave(kin_call *call, int value, struct kn_slip *slip,
 
 /* In the parent, which lets go: nobody will take it any more. */
 void kn_result_forget(kin_process *p);
+
+/* Free it: nobody holds it any more. */
+void kn_process_free(kin_process *p);
+
+/* It was started by another process than this one; check says so. */
+bool kn_process_is_foreign(const kin_process *p);
+int kn_process_check(const kin_process *p);
+
+/* > 0: it has ended, 0: not until then. */
+int kn_process_await(kin_process *p, kin_time deadline);
+
+/* It has ended: what is known of that becomes its status. */
+void kn_process_settle_locked(kin_process *p);
+
+/*
+ * The same, of one whose status is for somebody else to collect: where the
+ * kernel keeps it, once that has happened.
+ */
+void kn_process_recall(kin_process *p, kin_time until);
+
+/* The things on the way to a child that has ended are the parent's again. */
+void kn_process_take_back(kin_process *p);
+
+/* Its lifeline goes. */
+int kn_process_cut_loose(kin_process *p);
+
+/* It sees to its own end when its parent ends, and is not waited for. */
+void kn_process_apart(kin_process *p);
+
+/* children.c: all that this process has started. */
+void kn_children_enter(kin_process *p);	/* this thread is to start it */
+void kn_children_started(const kin_process *p);	/* or has tried to */
+void kn_children_leave(kin_process *p);
+void kn_children_close(kin_process *p);	/* its user has no use for it */
+void kn_children_collect(void);		/* those closed that have ended */
+void kn_children_end(void);		/* all: at our own end */
 
 #endif

@@ -73,6 +73,8 @@ kn_start_flush(bool threads)
 void
 kn_start_tell(struct kn_slip *slip, uint32_t what)
 {
+	if (what == KN_GO)
+		kn_family_starter(&slip->starter);
 	kn_store(&slip->go, what);
 	(void)kn_os_futex_wake(&slip->go, 1);
 }

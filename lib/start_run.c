@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/conn.h"
+#include "lib/end.h"
 #include "lib/entry.h"
 #include "lib/process.h"
 #include "shm/error.h"
@@ -105,6 +106,7 @@ kn_start_run(const struct kn_start *how, const char *name,
 	kn_conns_leave();		/* those in args are dups */
 	await_go(&slip->go);
 	kn_os_name_process(name);
+	kn_family_begin(name, &slip->starter);
 	become(how);
 
 	value = enter(&call, how);
@@ -113,6 +115,7 @@ kn_start_run(const struct kn_start *how, const char *name,
 	if (getpid() == self) {
 		kn_result_leave(&call, value, slip, own.line);
 		kin_values_free(call.values);
+		kn_end();
 	}
 	fflush(NULL);
 	_exit(exit_status(value));

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <kin/process.h>
-
+#include "lib/process.h"
 #include "manager/client.h"
 #include "manager/manager.h"
 #include "manager/message.h"
@@ -83,6 +82,7 @@ kin_manager_start(kin_manager **ret_m, const struct kin_manager_opts *user,
 		kn_address_remove(address);
 		return r;
 	}
+	kn_process_apart(process);	/* it ends in order when we have */
 	(*ret_m)->process = process;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -438,15 +439,36 @@ kn_os_pidfd(pid_t pid)
 }
 
 int
-kn_os_wait(int pidfd, siginfo_t *ret, int options)
+kn_os_wait(int pidfd, siginfo_t *ret, int options, struct rusage *usage)
 {
-	int r;
+	long r;
 
 	RING_THE_BELL("waitid");
-	do
-		r = waitid((idtype_t)P_PIDFD, (id_t)pidfd, ret, options);
+	do	/* libc's has no place for the usage */
+		r = syscall(SYS_waitid, P_PIDFD, pidfd, ret, options, usage);
 	while (r < 0 && errno == EINTR);
 	return kn_result(r);
+}
+
+/* PIDFD_GET_INFO with PIDFD_INFO_EXIT, Linux 6.15; headers may be older. */
+int
+kn_os_exit_status(int pidfd, int *ret)
+{
+	struct {
+		uint64_t mask, cgroup;
+		uint32_t ids[11];
+		int32_t exit_code;
+	} info = { .mask = 8 };
+
+	_Static_assert(sizeof(info) == 64, "struct pidfd_info, as it began");
+	RING_THE_BELL("pidfd_info");
+	if (ioctl(pidfd, _IOC(_IOC_READ | _IOC_WRITE, 0xff, 11, sizeof(info)),
+		  &info) < 0)
+		return -errno;
+	if ((info.mask & 8) == 0)
+		return -EAGAIN;
+	*ret = info.exit_code;
+	return 0;
 }
 
 void
@@ -456,6 +478,13 @@ kn_os_reap(pid_t pid)
 
 	while (waitid(P_PID, (id_t)pid, &info, WEXITED) < 0 && errno == EINTR)
 		;
+}
+
+int
+kn_os_signal_self(int signal)
+{
+	RING_THE_BELL("kill");
+	return kn_result(kill(getpid(), signal));
 }
 
 void

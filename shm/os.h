@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -95,10 +96,16 @@ void kn_os_complain(const char *text, size_t len);	/* to stderr */
 /* The child ignores SIGINT, from its first instruction on. */
 pid_t kn_os_fork(void);
 int kn_os_pidfd(pid_t pid);
-int kn_os_wait(int pidfd, siginfo_t *ret, int options);
+int kn_os_wait(int pidfd, siginfo_t *ret, int options, struct rusage *usage);
+/*
+ * Of one that was collected, by whomever: as waitpid says it.  -EAGAIN: not
+ * collected yet; another error: the kernel does not keep it.
+ */
+int kn_os_exit_status(int pidfd, int *ret);
 void kn_os_reap(pid_t pid);		/* wait for its end, which is near */
 void kn_os_reap_fd(int pidfd);
 int kn_os_signal(int pidfd, int signal);
+int kn_os_signal_self(int signal);
 int kn_os_poll(struct pollfd *fds, unsigned n, kin_time until);
 int kn_os_kill_on_hangup(int fd);	/* SIGKILL to us at the pipe's end */
 int kn_os_live_on_hangup(int fd);	/* no more */

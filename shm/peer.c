@@ -58,6 +58,29 @@ kn_peer_self(struct kn_peer *ret)
 		ret->pid_namespace = ns.st_ino;
 }
 
+/* Looked at afterwards: what the pidfd is of cannot change any more. */
+int
+kn_peer_open(const struct kn_peer *peer)
+{
+	struct kn_peer self;
+	uint64_t start = 0;
+	int fd, r;
+
+	kn_peer_self(&self);
+	if (peer->pid_namespace != self.pid_namespace)
+		return -ESRCH;
+	fd = kn_os_pidfd((pid_t)peer->pid);
+	if (fd < 0)
+		return fd;
+	r = start_of((pid_t)peer->pid, &start);
+	if (r == 0 && start != peer->start)
+		r = -ESRCH;
+	if (r == 0)
+		return fd;
+	kn_os_close(fd);
+	return r;
+}
+
 bool
 kn_peer_may_map(const struct kn_peer *peer, uint64_t device, uint64_t inode)
 {

@@ -21,6 +21,12 @@ struct kn_peer {
 void kn_peer_self(struct kn_peer *ret);
 
 /*
+ * A pidfd of that very process; -ESRCH if it has ended, or is of another pid
+ * namespace, in which it is nobody.
+ */
+int kn_peer_open(const struct kn_peer *peer);
+
+/*
  * May that very process live, and map the file?  False only if it surely does
  * not; or if it is of another pid namespace, or hidden from us, so that it
  * cannot be asked about and whoever asks has to go by what else it knows.

@@ -18,6 +18,11 @@
  * fork, and the child ends by a flush and _exit: what was printed appears
  * once, and the parent's atexit handlers do not run in it.
  *
+ * A process that exits, or whose entry has returned, waits for its children:
+ * daemons are sent SIGTERM, and SIGKILL if they do not end within a second;
+ * the others are waited for as long as it takes, and Ctrl-C ends the waiting
+ * process; those that are detached are left alone.
+ *
  * A terminal's SIGINT is the parent's: the child ignores it until it says
  * otherwise.  SIGCHLD and waitpid(-1) stay the application's.
  *
@@ -26,16 +31,18 @@
  *          the handle's last.
  * Fork     A handle belongs to the process that started the child: elsewhere
  *          join and signal are -ESTALE, and close only frees.
- * Crash    A child ends with the process that started it, by SIGKILL, whether
- *          that one exits, execs or is killed, at any instruction.  The line
- *          between them is a descriptor in the child: one that execs, or
- *          closes all it has, cuts it and lives on by itself.
+ * Crash    A child that is not detached ends with the process that started it,
+ *          by SIGKILL, whether that one calls _exit, execs or is killed, at any
+ *          instruction.  The line between them is a descriptor in the child:
+ *          one that execs, or closes all it has, cuts it and lives on by
+ *          itself.
  */
 #ifndef KIN_PROCESS_H
 #define KIN_PROCESS_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <kin/entry.h>
@@ -56,6 +63,9 @@ typedef struct kin_process kin_process;
 #define KIN_PROCESS_GROUP	2u	/* in a process group of its own, */
 #define KIN_PROCESS_SESSION	4u	/* or a session, without a terminal */
 #define KIN_PROCESS_ENV_ONLY	8u	/* .env in place of the environment */
+#define KIN_PROCESS_DAEMON	16u	/* when its parent exits it is told to end,
+					   and not waited for long */
+#define KIN_PROCESS_DETACHED	32u	/* see kin_process_detach */
 
 /* For .in, .out, .err: 0 = the parent's; a descriptor, which is copied; or */
 #define KIN_STREAM_NULL	(-1)		/* /dev/null */
@@ -103,6 +113,13 @@ struct kin_status {
 					   what exit() was given, in 8 bits */
 	int32_t signal;			/* 0 unless KIN_SIGNALLED */
 	uint32_t core;			/* 1 if it left a core dump */
+	uint32_t by_us;			/* 1 if its handle was used to send it
+					   the signal that ended it */
+	uint32_t has_usage;		/* 0: usage is not known, and all 0 */
+	kin_time started;
+	kin_time ended;			/* as it was seen: by the first join, or
+					   alive, to come after its end */
+	struct rusage usage;		/* its own and its waited-for children's */
 };
 
 /*
@@ -156,11 +173,30 @@ KIN_API KIN_MUST int kin_process_result(kin_process *p,
 					struct kin_slots places,
 					kin_time deadline);
 
+/* 1: it runs.  0: it has ended.  -ESTALE as join. */
+KIN_API KIN_MUST int kin_process_alive(kin_process *p);
+
 /*
  * Send it a signal.  One that has ended does not get it, and nobody else does:
- * -ESRCH once it was joined.
+ * -ESRCH once it was joined.  SIGTERM, SIGINT and SIGKILL have names of their
+ * own; a child ignores SIGINT until it says otherwise.
  */
 KIN_API int kin_process_signal(kin_process *p, int signal);
+KIN_API int kin_process_terminate(kin_process *p);
+KIN_API int kin_process_interrupt(kin_process *p);
+KIN_API int kin_process_kill(kin_process *p);
+
+/*
+ * Let it live on when we end: it is not killed, and not waited for.  It can
+ * still be joined, and is to be closed.
+ *
+ *   -ESRCH   it has ended
+ *   -EINVAL  it is ourselves, or our parent
+ *   -ESTALE  as join
+ *   -ETOOMANYREFS, -EPIPE  it cannot be reached: too many are detached, or it
+ *            has closed all its descriptors
+ */
+KIN_API int kin_process_detach(kin_process *p);
 
 /*
  * Our end of the pipe that is its stdin (0, to write), stdout (1) or stderr
@@ -181,9 +217,51 @@ KIN_API const char *kin_process_name(const kin_process *p);
 
 /*
  * Let go.  A process that still runs goes on, and is collected by a later
- * start or close; until then it keeps three descriptors.  NULL is ignored.
+ * start or close; until then it keeps three descriptors, and our exit still
+ * waits for it.  NULL is ignored.
  */
 KIN_API void kin_process_close(kin_process *p);
+
+/*
+ * This process, and the one that started it as a child of kin's: NULL if none
+ * did.  These handles are nobody's to close, and closing does nothing.  A
+ * parent can be joined, or waited for by kin_process_fd: by a child that is
+ * detached, for the others end with it.  Its fd is -1, and its status
+ * KIN_UNKNOWN, if it had ended before it was asked for.  Joining oneself is
+ * -EDEADLK.
+ */
+KIN_API kin_process *kin_process_self(void);
+KIN_API kin_process *kin_process_parent(void);
+
+/*
+ * One after another, those that this process has started, the youngest first.
+ * Begin with a struct of zeros: 1 an item, 0 the end.
+ *
+ *      struct kin_child child = { 0 };
+ *
+ *      while (kin_process_children(&child))
+ *              printf("%s %d\n", child.name, (int)child.pid);
+ */
+struct kin_child {
+	uint64_t serial;		/* where we are */
+	kin_process *process;		/* NULL: its handle was closed */
+	pid_t pid;
+	uint32_t alive;
+	char name[16];
+};
+KIN_API KIN_MUST int kin_process_children(struct kin_child *child);
+
+/*
+ * To be called at this process's end: when its entry has returned, or it calls
+ * exit.  Highest priority first, and of one priority the last added; those of
+ * negative priority when its children have ended.  A fork's child has none of
+ * its parent's.  Removed, it is not called; -ENOENT: there is none.
+ */
+typedef void kin_finaliser_fn(void *user);
+
+KIN_API KIN_MUST int kin_finaliser_add(kin_finaliser_fn *fn, void *user,
+				       int priority);
+KIN_API int kin_finaliser_remove(kin_finaliser_fn *fn, void *user);
 
 /* A status in words: "exited with 0", "killed by SIGKILL"; returns buf. */
 KIN_API const char *kin_status_words(const struct kin_status *status,
