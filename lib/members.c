@@ -14,7 +14,8 @@ const char *
 kn_members_life(const struct kn_members *members, uint32_t slot)
 {
 	const struct kn_slot *s = &members->slots[slot];
-	struct kn_peer peer = { s->pid.v, s->start.v, s->pid_namespace.v };
+	struct kn_peer peer = { s->pid.v, s->start.v, s->pid_namespace.v,
+				s->number.v };
 	int r;
 
 	r = kn_registry_alive(members->fd, members->at, slot);

@@ -19,7 +19,7 @@
 /* The sentence of an entry that failed, cut to this. */
 #define KN_SAID		256u
 
-#define KN_SLIP_HEAD	72u
+#define KN_SLIP_HEAD	80u
 #define KN_SLIP_ROOM	(KN_PAGE - KN_SLIP_HEAD - KN_SAID)
 
 /*

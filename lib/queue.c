@@ -8,6 +8,7 @@
 
 #include "lib/queue.h"
 #include "shm/error.h"
+#include "shm/os.h"
 #include "shm/wait.h"
 
 #define BYTES_DEFAULT	65536u
@@ -155,6 +156,7 @@ kn_queue_take_hold(kin_queue **ret_q, kin_segment *seg, uint64_t offset,
 			     seg->body_at + offset + geo->roster,
 			     (uint32_t)geo->members,
 			     seg->fd, repair, q->ring.shared);
+	q->registry.name = seg->name;
 	if (r == 0)
 		r = join(q);
 	if (r < 0) {
@@ -450,6 +452,24 @@ kin_queue_shutdown(kin_queue *q, kin_time deadline)
 		kn_sentence_restore(&sentence);
 	}
 	return 0;
+}
+
+int
+kin_queue_reap(kin_queue *q)
+{
+	int r;
+
+	kn_assert(q != NULL);
+	r = join(q);
+	if (r < 0)
+		return r;
+	if (!kn_os_is_file(q->seg->fd, q->seg->device, q->seg->inode))
+		return kn_fail(-EBADF, "queue '%s': its descriptor was closed, "
+			       "and with it the way to learn of deaths",
+			       q->seg->label);
+	r = kn_registry_sweep(&q->registry, KN_SLOTS_MAX);
+	return r < 0 ? kn_fail(r, "queue '%s': one has died, and clearing up "
+			       "after it", q->seg->label) : r;
 }
 
 /* ---- what there is to know ---- */

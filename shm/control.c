@@ -407,6 +407,7 @@ make(struct kn_control **ret, kin_segment *seg)
 		free(control);
 		return r;
 	}
+	control->registry.name = seg->name;
 	control->threads = (struct kn_threads *)(void *)
 	    (at + kn_control_threads_at(seg->members));
 	control->nthreads = seg->threads;

@@ -300,41 +300,6 @@ kn_os_memory_free(void)
 	return ((uint64_t)available + swap) * 1024;
 }
 
-/* ---- byte locks ---- */
-
-static struct flock
-one_byte(uint64_t byte)
-{
-	return (struct flock){
-		.l_type = F_WRLCK,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)byte,
-		.l_len = 1,
-	};
-}
-
-int
-kn_os_lock_byte(int fd, uint64_t byte)
-{
-	struct flock lock = one_byte(byte);
-
-	RING_THE_BELL("lock");
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-		return 0;
-	return errno == EACCES ? -EAGAIN : -errno;
-}
-
-int
-kn_os_byte_locked(int fd, uint64_t byte)
-{
-	struct flock lock = one_byte(byte);
-
-	RING_THE_BELL("getlock");
-	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
-		return -errno;
-	return lock.l_type != F_UNLCK;
-}
-
 /* ---- sleeping and waking ---- */
 
 static struct timespec

@@ -38,6 +38,11 @@ int kn_os_open(const char *path, int flags, mode_t mode);
 int kn_os_open_at(int dir, const char *path, int flags, mode_t mode);
 int kn_os_reopen(int fd, int flags);	/* a description of its own */
 int kn_os_dup(int fd);
+/*
+ * A description has a position, that of its descriptors all together: who moves
+ * it from 0 has claimed it.  1: we; 0: another was first.
+ */
+int kn_os_claim(int fd);
 void kn_os_close(int fd);		/* NULL-like: fd < 0 is ignored */
 int kn_os_stat(int fd, struct stat *ret);
 int kn_os_stat_path(const char *path, struct stat *ret);
@@ -71,6 +76,7 @@ uint64_t kn_os_memory_free(void);	/* bytes; or all there is */
 
 /* Byte locks that belong to a description (open file description locks). */
 int kn_os_lock_byte(int fd, uint64_t byte);	/* -EAGAIN: taken */
+void kn_os_unlock_byte(int fd, uint64_t byte);
 int kn_os_byte_locked(int fd, uint64_t byte);	/* by another description */
 
 /* Sleeping and waking; words may lie in any process's mapping. */
@@ -96,6 +102,9 @@ void kn_os_complain(const char *text, size_t len);	/* to stderr */
 /* The child ignores SIGINT, from its first instruction on. */
 pid_t kn_os_fork(void);
 int kn_os_pidfd(pid_t pid);
+/* The number that no other process of this boot has; 0: the kernel gives none
+   (before Linux 6.9). */
+uint64_t kn_os_pidfd_number(int pidfd);
 int kn_os_wait(int pidfd, siginfo_t *ret, int options, struct rusage *usage);
 /*
  * Of one that was collected, by whomever: as waitpid says it.  -EAGAIN: not

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,28 +47,103 @@ start_of(pid_t pid, uint64_t *ret_start)
 	return read_stat(path, ret_start, &state);
 }
 
-void
-kn_peer_self(struct kn_peer *ret)
+/* Which process a pid means in our namespace, and whether it has ended. */
+static int
+number_of(pid_t pid, uint64_t *ret_number, bool *ret_ended)
+{
+	struct pollfd end = { .events = POLLIN };
+
+	end.fd = kn_os_pidfd(pid);
+	if (end.fd < 0)
+		return end.fd;
+	*ret_number = kn_os_pidfd_number(end.fd);
+	*ret_ended = kn_os_poll(&end, 1, KIN_NOWAIT) > 0;
+	kn_os_close(end.fd);
+	return 0;
+}
+
+/* Its inode, or 0. */
+static uint64_t
+own_namespace(void)
 {
 	struct stat ns;
 
+	return kn_os_stat_path("/proc/self/ns/pid", &ns) == 0 ? ns.st_ino : 0;
+}
+
+void
+kn_peer_self(struct kn_peer *ret)
+{
+	bool ended;
+
 	ret->pid = (uint32_t)getpid();
-	ret->start = ret->pid_namespace = 0;
+	ret->start = ret->number = 0;
+	ret->pid_namespace = own_namespace();
 	(void)start_of(0, &ret->start);
-	if (kn_os_stat_path("/proc/self/ns/pid", &ns) == 0)
-		ret->pid_namespace = ns.st_ino;
+	(void)number_of((pid_t)ret->pid, &ret->number, &ended);
+}
+
+/*
+ * Does that very process live, all its threads taken together?  1, 0, or
+ * -EAGAIN: who knows.  A pid that is no process's by now, but a thread's, is
+ * -ENOENT or -EINVAL to the kernel.
+ */
+static int
+lives(const struct kn_peer *peer)
+{
+	uint64_t number, start;
+	bool ended;
+	int r, seen = number_of((pid_t)peer->pid, &number, &ended);
+
+	if (seen == -ESRCH || seen == -ENOENT || seen == -EINVAL ||
+	    (seen == 0 && ended))
+		return 0;
+	if (peer->number != 0)
+		return seen < 0 ? -EAGAIN : number == peer->number;
+	if (peer->pid_namespace == 0 ||
+	    peer->pid_namespace != own_namespace())
+		return 0;
+	r = start_of((pid_t)peer->pid, &start);
+	if (r == -ESRCH || (r == 0 && start != peer->start))
+		return 0;
+	return r < 0 ? -EAGAIN : 1;
+}
+
+/*
+ * What /proc says of it: 1, it maps the file; 0, only others; -EAGAIN: it
+ * cannot be read, or is of another process, in another namespace's /proc, or
+ * there is nothing in it.  The last is so of one that ends just now, and of one
+ * whose first thread has ended before the others.
+ */
+static int
+maps(const struct kn_peer *peer, uint64_t device, uint64_t inode)
+{
+	struct kn_mapping mapping;
+	struct kn_maps lines;
+	uint64_t start;
+	bool any = false;
+	int r;
+
+	if (start_of((pid_t)peer->pid, &start) < 0 || start != peer->start ||
+	    kn_maps_open(&lines, (pid_t)peer->pid) < 0)
+		return -EAGAIN;
+	while ((r = kn_maps_next(&lines, &mapping)) > 0) {
+		any = true;
+		if (mapping.device == device && mapping.inode == inode)
+			break;
+	}
+	kn_maps_close(&lines);
+	return r == 0 && !any ? -EAGAIN : r;
 }
 
 /* Looked at afterwards: what the pidfd is of cannot change any more. */
 int
 kn_peer_open(const struct kn_peer *peer)
 {
-	struct kn_peer self;
 	uint64_t start = 0;
 	int fd, r;
 
-	kn_peer_self(&self);
-	if (peer->pid_namespace != self.pid_namespace)
+	if (peer->pid_namespace != own_namespace())
 		return -ESRCH;
 	fd = kn_os_pidfd((pid_t)peer->pid);
 	if (fd < 0)
@@ -84,29 +160,7 @@ kn_peer_open(const struct kn_peer *peer)
 bool
 kn_peer_may_map(const struct kn_peer *peer, uint64_t device, uint64_t inode)
 {
-	struct kn_mapping mapping;
-	struct kn_maps maps;
-	struct kn_peer self;
-	uint64_t start;
-	int r;
-
-	kn_peer_self(&self);
-	if (peer->pid_namespace == 0 ||
-	    peer->pid_namespace != self.pid_namespace)
-		return false;
-	r = start_of((pid_t)peer->pid, &start);
-	if (r == -ESRCH || (r == 0 && start != peer->start))
-		return false;
-
-	/* It lives, as far as we see.  What cannot be read is doubt. */
-	r = kn_maps_open(&maps, (pid_t)peer->pid);
-	if (r < 0)
-		return r != -ENOENT && r != -ESRCH;
-	while ((r = kn_maps_next(&maps, &mapping)) > 0)
-		if (mapping.device == device && mapping.inode == inode)
-			break;
-	kn_maps_close(&maps);
-	return r != 0 && r != -ESRCH;
+	return lives(peer) != 0 && maps(peer, device, inode) != 0;
 }
 
 uint64_t
@@ -128,14 +182,12 @@ bool
 kn_peer_thread_gone(const struct kn_peer *peer, uint32_t tid,
 		    uint64_t tid_start)
 {
-	struct kn_peer self;
 	uint64_t start;
 	char path[48], state;
 	int r;
 
-	kn_peer_self(&self);
 	if (peer->pid_namespace == 0 || tid_start == 0 ||
-	    peer->pid_namespace != self.pid_namespace ||
+	    peer->pid_namespace != own_namespace() ||
 	    start_of((pid_t)peer->pid, &start) < 0 || start != peer->start)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", peer->pid, tid);

@@ -3,7 +3,8 @@
  * peer.h - who a process is, and whether it still maps a file
  *
  * A pid alone is nobody: it is given again.  With its start time it is one
- * process of this boot, in the pid namespace that the pid is from.
+ * process of this boot, in the pid namespace that the pid is from.  So it is
+ * with the number that Linux 6.9 gives to each, for which no /proc is needed.
  */
 #ifndef KN_PEER_H
 #define KN_PEER_H
@@ -15,9 +16,13 @@ struct kn_peer {
 	uint32_t pid;
 	uint64_t start;			/* clock ticks since boot */
 	uint64_t pid_namespace;		/* its inode; 0 = unknown */
+	uint64_t number;		/* its pidfd's inode; 0 = unknown */
 };
 
-/* This process.  Where /proc is missing, start and namespace are 0. */
+/*
+ * This process.  Where /proc is missing, start and namespace are 0; the number
+ * is 0 on kernels that give none.
+ */
 void kn_peer_self(struct kn_peer *ret);
 
 /*

@@ -8,9 +8,11 @@
 #include <sys/mman.h>
 
 #include "shm/error.h"
+#include "shm/names.h"
 #include "shm/os.h"
 #include "shm/peer.h"
 #include "shm/registry.h"
+#include "shm/spare.h"
 
 /* Far beyond any file: a tmpfs ends at 2^63 bytes, memory much earlier. */
 #define LIFE_BYTES	(1ull << 60)
@@ -37,16 +39,46 @@ has_file(const struct kn_registry *reg)
 	return kn_os_is_file(reg->fd, reg->device, reg->inode);
 }
 
-/* A description of our own of that file. */
 static int
-reopen(const struct kn_registry *reg)
+only_ours(const struct kn_registry *reg, int fd)
 {
-	int fd = kn_os_reopen(reg->fd, O_RDWR);
-
 	if (fd < 0 || kn_os_is_file(fd, reg->device, reg->inode))
 		return fd;
 	kn_os_close(fd);
 	return -EBADF;
+}
+
+static int
+open_by_name(const struct kn_registry *reg)
+{
+	struct kn_sentence sentence;
+	int dir, fd;
+
+	if (reg->name == NULL || reg->name[0] == '\0')
+		return -ENOENT;
+	kn_sentence_save(&sentence);
+	fd = dir = kn_names_dir(false);
+	if (dir >= 0)
+		fd = kn_names_open(dir, reg->name);
+	kn_os_close(dir);
+	kn_sentence_restore(&sentence);
+	return only_ours(reg, fd);
+}
+
+/*
+ * A description of that file that is ours alone: anybody who has the same one
+ * could unlock what we lock by it, and would find it free.  Memory without a
+ * name can be opened by /proc only.
+ */
+static int
+reopen(const struct kn_registry *reg)
+{
+	int fd, r = only_ours(reg, kn_os_reopen(reg->fd, O_RDWR));
+
+	if (r >= 0)
+		return r;
+	fd = open_by_name(reg);
+	return fd >= 0 ? fd : r;
 }
 
 int
@@ -74,6 +106,7 @@ slot_dead(const struct kn_registry *reg, uint32_t slot)
 	peer.pid = kn_load(&s->pid);
 	peer.start = kn_wide_load(&s->start);
 	peer.pid_namespace = kn_wide_load(&s->pid_namespace);
+	peer.number = kn_wide_load(&s->number);
 	return !kn_peer_may_map(&peer, reg->device, reg->inode);
 }
 
@@ -120,6 +153,15 @@ kn_registry_init(struct kn_registry *reg, struct kn_roster *roster,
 	return 0;
 }
 
+/* Or what opening it again has failed with. */
+static int
+take_spare(const struct kn_registry *reg, int failed)
+{
+	int fd = kn_spare_take(kn_self_generation(), reg->device, reg->inode);
+
+	return fd < 0 ? failed : fd;
+}
+
 /*
  * The byte is locked by the description, which lives as long as the page that
  * is mapped from it: no descriptor stays that could be closed, passed on or
@@ -132,6 +174,8 @@ lock_life(const struct kn_registry *reg, uint32_t slot, void **ret_life)
 	int fd, r;
 
 	r = fd = reopen(reg);
+	if (r < 0)
+		r = fd = take_spare(reg, r);
 	if (r < 0)
 		return r;
 	r = kn_os_lock_byte(fd, LIFE_BYTES + slot_offset(reg->at, slot));
@@ -160,6 +204,7 @@ enter(struct kn_slot *s, uint32_t state)
 	kn_store(&s->pid, self.pid);
 	kn_wide_store(&s->start, self.start);
 	kn_wide_store(&s->pid_namespace, self.pid_namespace);
+	kn_wide_store(&s->number, self.number);
 	kn_store(&s->state, state | KN_SLOT_ACTIVE);
 }
 
@@ -196,7 +241,7 @@ join_free(struct kn_registry *reg)
 	return none;
 }
 
-static void sweep(struct kn_registry *reg, uint32_t n);
+static int sweep(struct kn_registry *reg, uint32_t n, bool locked);
 
 static int
 join(struct kn_registry *reg)
@@ -206,11 +251,11 @@ join(struct kn_registry *reg)
 	if (!has_file(reg))
 		return kn_fail(-EBADF, "the shared thing's descriptor %d was "
 			       "closed", reg->fd);
-	sweep(reg, JOIN_SWEEP);
+	(void)sweep(reg, JOIN_SWEEP, true);
 	for (tries = 0; tries < JOIN_TRIES && r != 1; tries++) {
 		r = join_free(reg);
 		if (r == 0)
-			sweep(reg, reg->slots);
+			(void)sweep(reg, reg->slots, true);
 		else if (r == -EAGAIN)
 			kn_os_yield();
 		else
@@ -219,7 +264,8 @@ join(struct kn_registry *reg)
 	if (r == 0 || r == -EAGAIN)
 		return kn_fail(-ENOSPC, "all %u members live", reg->slots);
 	if (r == -ENOENT)
-		return kn_fail(r, "there is no /proc here");
+		return kn_fail(r, "taking part: there is no /proc here, and no "
+			       "spare descriptor (kin/spare.h)");
 	return r < 0 ? kn_fail(r, "taking a member's slot") : 0;
 }
 
@@ -256,56 +302,61 @@ kn_registry_leave(struct kn_registry *reg)
 }
 
 /*
+ * 1: done; 0: nothing to be done.
+ *
  * The order is that of the design: repair, then the count and its wakes (the
  * repair's), then the slot.  Killed anywhere, somebody else does it again.
  */
-static void
+static int
 reap_locked(struct kn_registry *reg, uint32_t slot, uint32_t state)
 {
 	struct kn_slot *s = &reg->roster->slots[slot];
 
 	if (kn_load(&s->state) != state || !slot_dead(reg, slot))
-		return;
+		return 0;
 	if (reg->repair != NULL)
 		reg->repair(reg->repair_arg, kn_stamp_of(state, slot));
 	kn_add(&reg->roster->deaths, 1);
 	kn_store(&s->state, freed(state));
+	return 1;
 }
 
 /*
  * Under a description of our own: one that other threads or a fork's child
  * share would let two of us in.  And under our own mutex, so that nobody forks
- * while we have it: the child would keep the byte locked.
+ * while we have it.  A child that was made by raw clone all the same, by
+ * another thread, has the description too: so it is unlocked, not only closed.
  */
-static void
+static int
 reap(struct kn_registry *reg, uint32_t slot, uint32_t state)
 {
-	int fd = reopen(reg);
+	uint64_t byte = REAP_BYTES + slot_offset(reg->at, slot);
+	int fd = reopen(reg), r;
 
 	if (fd < 0)
-		return;
-	if (kn_os_lock_byte(fd, REAP_BYTES + slot_offset(reg->at, slot)) == 0)
-		reap_locked(reg, slot, state);
+		return fd;
+	r = kn_os_lock_byte(fd, byte);
+	if (r == 0) {
+		r = reap_locked(reg, slot, state);
+		kn_os_unlock_byte(fd, byte);
+	}
 	kn_os_close(fd);
+	return r == -EAGAIN ? 0 : r;	/* somebody else is at it */
 }
 
-/* The next of the active slots in rotation whose owner is dead, among n. */
+/* The next active slot in rotation, among so many that are left to look at. */
 static bool
-next_dead(struct kn_registry *reg, uint32_t *n, uint32_t *ret_slot,
-	  uint32_t *ret_state)
+next_active(struct kn_registry *reg, uint32_t *left, uint32_t *ret_slot,
+	    uint32_t *ret_state)
 {
-	uint32_t seen;
-
-	for (seen = 0; *n > 0 && seen < reg->slots; seen++) {
+	while (*left > 0) {
 		uint32_t slot = __atomic_fetch_add(&reg->next, 1,
 						   __ATOMIC_RELAXED) %
 				reg->slots;
 		uint32_t state = kn_load(&reg->roster->slots[slot].state);
 
-		if (!(state & KN_SLOT_ACTIVE))
-			continue;
-		(*n)--;
-		if (slot_dead(reg, slot)) {
+		(*left)--;
+		if (state & KN_SLOT_ACTIVE) {
 			*ret_slot = slot;
 			*ret_state = state;
 			return true;
@@ -314,24 +365,32 @@ next_dead(struct kn_registry *reg, uint32_t *n, uint32_t *ret_slot,
 	return false;
 }
 
-/* Under our mutex. */
-static void
-sweep(struct kn_registry *reg, uint32_t n)
+static int
+sweep(struct kn_registry *reg, uint32_t n, bool locked)
 {
-	uint32_t slot, state;
+	uint32_t left = reg->slots, slot, state;
+	int reaped = 0, failed = 0;
 
-	while (next_dead(reg, &n, &slot, &state))
-		reap(reg, slot, state);
+	for (; n > 0 && next_active(reg, &left, &slot, &state); n--) {
+		int r;
+
+		if (!slot_dead(reg, slot))
+			continue;
+		if (!locked)
+			kn_self_lock();
+		r = reap(reg, slot, state);
+		if (!locked)
+			kn_self_unlock();
+		if (r < 0)
+			failed = r;
+		else
+			reaped += r;
+	}
+	return reaped == 0 ? failed : reaped;
 }
 
-void
+int
 kn_registry_sweep(struct kn_registry *reg, uint32_t n)
 {
-	uint32_t slot, state;
-
-	while (next_dead(reg, &n, &slot, &state)) {
-		kn_self_lock();
-		reap(reg, slot, state);
-		kn_self_unlock();
-	}
+	return sweep(reg, n, false);
 }

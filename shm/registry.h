@@ -36,7 +36,7 @@ struct kn_slot {
 	kn_word pid;
 	kn_wide start;
 	kn_wide pid_namespace;
-	uint64_t zero;
+	kn_wide number;			/* of struct kn_peer */
 };
 
 struct kn_roster {
@@ -81,6 +81,7 @@ struct kn_registry {
 	uint32_t slots;
 	int fd;				/* the caller's */
 	uint64_t device, inode;
+	const char *name;		/* of the file, "" = none; the caller's */
 	kn_repair_fn *repair;
 	void *repair_arg;
 
@@ -110,8 +111,11 @@ kn_registry_joined(const struct kn_registry *reg)
 /* Our slot becomes free, if we have one in this process. */
 void kn_registry_leave(struct kn_registry *reg);
 
-/* Look at n active slots in rotation, and reap those whose owner is dead. */
-void kn_registry_sweep(struct kn_registry *reg, uint32_t n);
+/*
+ * Look at n active slots in rotation, at each of them once at most, and reap
+ * those whose owner is dead: how many; or why a dead one cannot be.
+ */
+int kn_registry_sweep(struct kn_registry *reg, uint32_t n);
 
 /* For tools: is slot's byte locked?  fd may be read-only. */
 int kn_registry_alive(int fd, uint64_t at, uint32_t slot);

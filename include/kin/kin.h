@@ -10,7 +10,8 @@
  *                  those that are built    readonly.h  data nobody changes
  *      manager.h   a server of objects     proxy.h     any object's methods
  *      dict.h list.h counter.h             view.h      part of a segment
- *      heap.h      blocks of memory        inspect.h   looking at what is there
+ *      heap.h      blocks of memory        spare.h     without /proc
+ *                                          inspect.h   looking at what is there
  */
 #ifndef KIN_KIN_H
 #define KIN_KIN_H
@@ -30,6 +31,7 @@
 #include <kin/queue.h>
 #include <kin/readonly.h>
 #include <kin/segment.h>
+#include <kin/spare.h>
 #include <kin/time.h>
 #include <kin/value.h>
 #include <kin/values.h>

@@ -19,7 +19,9 @@
  *          getter that dies leaves the message, or takes it along: a message
  *          whose put returned is lost only in the hands of a dead getter.
  *          Whoever waits for the dead goes on within a slice (2 ms to 1 s)
- *          and never past its deadline.
+ *          and never past its deadline.  Dead is who was killed, has ended,
+ *          or is another program now (exec); nobody who is stopped, slow,
+ *          without descriptors or in another pid namespace is taken for it.
  * Peers    One that scribbles over the ring spoils what is in it; every call
  *          still stays within its own memory and its deadline, and says
  *          -EUCLEAN once it has seen nonsense.
@@ -76,6 +78,7 @@ struct kin_queue_opts {
  *   -ENOSPC  no memory for it; or the segment has no such room at offset
  *   -EEXIST  there is a queue at that offset
  *   -EACCES  the segment is read-only
+ *   -ENOENT  there is no /proc here: see kin/spare.h
  *   -E2BIG, -ENOMEM, -EMFILE
  */
 KIN_API KIN_MUST int kin_queue_create(kin_queue **ret_q,
@@ -91,6 +94,7 @@ KIN_API size_t kin_queue_room(const struct kin_queue_opts *opts);
  *   -EPROTONOSUPPORT  it was made by a library with another layout
  *   -EUCLEAN          its layout contradicts itself
  *   -ENOSPC           as many members as it has room for live already
+ *   -ENOENT           there is no /proc here, nor a spare: see kin/spare.h
  *   -EACCES, -EBADF, -ENOMEM, -EMFILE
  */
 KIN_API KIN_MUST int kin_queue_attach(kin_queue **ret_q, int fd);
@@ -119,6 +123,7 @@ KIN_API void kin_queue_close(kin_queue *q);
  *               says which
  *   -EUCLEAN    a peer has spoilt the queue; this handle is done with
  *   -ENOSPC     first use after a fork, and no place for one more member
+ *   -ENOENT     first use after a fork, and no /proc: see kin/spare.h
  *   -EBADF      the handle's descriptor is gone (a program that closes all it
  *               has), and a death or a fork would have to be asked about by it
  */
@@ -133,7 +138,7 @@ KIN_API KIN_MUST int kin_queue_put(kin_queue *q, const void *msg, size_t len,
  *   -EPIPE      the queue was shut down, and all of it has been got
  *   -ETIMEDOUT  there was no message until the deadline; or another process
  *               was stopped, or lost its CPU, in the middle of a get
- *   -EUCLEAN, -ENOSPC, -EBADF as for put
+ *   -EUCLEAN, -ENOSPC, -ENOENT, -EBADF as for put
  */
 KIN_API KIN_MUST ssize_t kin_queue_get(kin_queue *q, void *buf, size_t cap,
 				       kin_time deadline);
@@ -167,9 +172,21 @@ KIN_API KIN_MUST int kin_queue_get_values(kin_queue *q, kin_values **ret_v,
  * else after a second at most.  Doing it twice is no error.
  *
  *   -ETIMEDOUT  a live putter was in the way until the deadline
- *   -EUCLEAN, -ENOSPC as for put
+ *   -EUCLEAN, -ENOSPC, -ENOENT as for put
  */
 KIN_API KIN_MUST int kin_queue_shutdown(kin_queue *q, kin_time deadline);
+
+/*
+ * Look at all members now, and clear up after those that have died: their
+ * places come free, and who waits for one of them goes on.  Returns how many
+ * those were.  Attaching does the same, and so does whoever waits, bit by bit;
+ * this is for those who want it done.
+ *
+ *   -ENOENT  a dead one was found, and without /proc nobody here can be the
+ *            only one to clear up after it; another member will
+ *   -EUCLEAN, -ENOSPC, -EBADF, -EMFILE as for put
+ */
+KIN_API KIN_MUST int kin_queue_reap(kin_queue *q);
 
 /*
  * Messages put and not got, exactly, at one moment during the call.  Where so
