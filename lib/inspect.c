@@ -254,7 +254,7 @@ walk_names(struct walk *walk)
 	int dir;
 
 	dir = kn_names_dir(false);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+	snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", dir);
 	if ((dir < 0 || kn_os_read_link_at(AT_FDCWD, link, path, cap) < 0) &&
 	    kn_names_path(path, cap) < 0)
 		path[0] = '\0';

@@ -40,8 +40,8 @@ address_at(struct sockaddr_un *to, int dir, const char *name)
 {
 	memset(to, 0, sizeof(*to));
 	to->sun_family = AF_UNIX;
-	snprintf(to->sun_path, sizeof(to->sun_path), "/proc/self/fd/%d/%s",
-		 dir, name);
+	snprintf(to->sun_path, sizeof(to->sun_path),
+		 "/proc/thread-self/fd/%d/%s", dir, name);
 }
 
 /* 1: it lives, as far as one can see; 0: nobody listens; -EAGAIN: see below. */
@@ -180,7 +180,7 @@ tell_address(int dir, const char *file, char *ret)
 	char link[32], path[PATH_MAX];
 	ssize_t n;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+	snprintf(link, sizeof(link), "/proc/thread-self/fd/%d", dir);
 	n = kn_os_read_link_at(AT_FDCWD, link, path, sizeof(path));
 	if (n < 0)
 		return kn_fail((int)n, "the directory of names");

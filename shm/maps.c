@@ -16,7 +16,7 @@
 int
 kn_maps_open(struct kn_maps *maps, pid_t pid)
 {
-	char path[32] = "/proc/self/maps";
+	char path[32] = "/proc/thread-self/maps";
 
 	if (pid != 0)
 		snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);

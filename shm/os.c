@@ -66,12 +66,16 @@ kn_os_open_at(int dir, const char *path, int flags, mode_t mode)
 	return kn_settled(openat(dir, path, flags | O_CLOEXEC, mode));
 }
 
+/*
+ * This thread's, not this process's: what /proc shows of that one is its first
+ * thread's, and that may have ended, and has no descriptors then.
+ */
 int
 kn_os_reopen(int fd, int flags)
 {
 	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
 	return kn_os_open(path, flags, 0);
 }
 
@@ -200,7 +204,7 @@ kn_os_link_fd(int fd, int dir, const char *name)
 	char path[32];
 
 	RING_THE_BELL("link");
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", fd);
 	return kn_result(linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW));
 }
 

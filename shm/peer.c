@@ -68,7 +68,8 @@ own_namespace(void)
 {
 	struct stat ns;
 
-	return kn_os_stat_path("/proc/self/ns/pid", &ns) == 0 ? ns.st_ino : 0;
+	return kn_os_stat_path("/proc/thread-self/ns/pid", &ns) == 0
+	       ? ns.st_ino : 0;
 }
 
 void
