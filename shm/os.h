@@ -125,6 +125,7 @@ void kn_os_name_process(const char *name);
 void kn_os_close_others(const int *keep, unsigned n);
 void kn_os_signals_default(void);	/* none is handled, none blocked */
 void kn_os_yield(void);
+int kn_os_put(int fd, int at);		/* dup2, and it stays over exec */
 
 /* What a child is made with. */
 int kn_os_chdir(const char *path);
@@ -134,6 +135,5 @@ int kn_os_add_nice(int more);
 int kn_os_set_cpus(const uint64_t *bits, size_t bytes);
 int kn_os_set_limit(int resource, uint64_t soft, uint64_t hard);
 void kn_os_set_umask(unsigned mask);
-int kn_os_put(int fd, int at);		/* dup2, and it stays over exec */
 
 #endif

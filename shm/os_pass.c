@@ -72,8 +72,8 @@ settle(int *fds, unsigned n)
 	return r;
 }
 
-int
-kn_os_passed(int end, int *ret_fds, unsigned n)
+static int
+receive(int end, int *ret_fds, unsigned n, int flags)
 {
 	union control control;
 	int fds[KN_PASS_MAX + 1];
@@ -89,7 +89,7 @@ kn_os_passed(int end, int *ret_fds, unsigned n)
 	RING_THE_BELL("recvmsg");
 	do
 		came = recvmsg(end, &msg,
-			       MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+			       flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	while (came < 0 && errno == EINTR);
 	if (came < 0)
 		return errno == EAGAIN ? -EPROTO : -errno;
@@ -106,4 +106,16 @@ kn_os_passed(int end, int *ret_fds, unsigned n)
 		return r;
 	memcpy(ret_fds, fds, got * sizeof(int));
 	return (int)got;
+}
+
+int
+kn_os_passed(int end, int *ret_fds, unsigned n)
+{
+	return receive(end, ret_fds, n, MSG_PEEK);
+}
+
+int
+kn_os_pass_take(int end, int *ret_fds, unsigned n)
+{
+	return receive(end, ret_fds, n, 0);
 }

@@ -9,7 +9,7 @@
 #ifndef KN_OS_PASS_H
 #define KN_OS_PASS_H
 
-#define KN_PASS_MAX	129u
+#define KN_PASS_MAX	140u
 
 /* Once: there is one message, or none. */
 int kn_os_pass(int end, const int *fds, unsigned n);
@@ -19,5 +19,8 @@ int kn_os_pass(int end, const int *fds, unsigned n);
  * none.  -EPROTO: more than n, or nothing.
  */
 int kn_os_passed(int end, int *ret_fds, unsigned n);
+
+/* The same, and then there is no message any more. */
+int kn_os_pass_take(int end, int *ret_fds, unsigned n);
 
 #endif
