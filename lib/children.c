@@ -71,8 +71,8 @@ kn_children_enter(kin_process *p)
 void
 kn_children_started(const kin_process *p)
 {
-	kn_assert(starting == p);
-	starting = NULL;
+	if (starting == p)	/* a start may need another: of a server */
+		starting = NULL;
 }
 
 static void
@@ -171,7 +171,9 @@ kin_process_children(struct kin_child *child)
 	kn_assert(child != NULL);
 	kn_self_lock();
 	p = children;
-	while (p != NULL && child->serial != 0 && p->serial >= child->serial)
+	/* Those apart are of kin's own: servers. */
+	while (p != NULL && (p->apart || (child->serial != 0 &&
+					  p->serial >= child->serial)))
 		p = p->next;
 	if (p != NULL) {
 		child->serial = p->serial;

@@ -7,10 +7,14 @@
  * before main.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/entry.h"
+#include "lib/hand.h"
+#include "lib/image.h"
 #include "shm/error.h"
 #include "shm/self.h"
 
@@ -39,8 +43,8 @@ kin_entry_leave(struct kin_entry *entry)
 	kn_self_unlock();
 }
 
-const char *
-kn_entry_name(kin_entry_fn *fn)
+const struct kin_entry *
+kn_entry_of(kin_entry_fn *fn)
 {
 	const struct kin_entry *e;
 
@@ -49,6 +53,27 @@ kn_entry_name(kin_entry_fn *fn)
 		if (e->fn == fn)
 			break;
 	kn_self_unlock();
+	return e;
+}
+
+const struct kin_entry *
+kn_entry_named(const char *name)
+{
+	const struct kin_entry *e;
+
+	kn_self_lock();
+	for (e = entries; e != NULL; e = e->next)
+		if (strcmp(e->name, name) == 0)
+			break;
+	kn_self_unlock();
+	return e;
+}
+
+const char *
+kn_entry_name(kin_entry_fn *fn)
+{
+	const struct kin_entry *e = kn_entry_of(fn);
+
 	return e != NULL ? e->name : NULL;
 }
 
@@ -67,14 +92,25 @@ twin(const struct kin_entry **ret_first)
 	return NULL;
 }
 
+/* The line of a child that a parent has spawned; -1: this is no such. */
+static int
+handed_line(int argc, char **argv)
+{
+	size_t len = sizeof(KN_HANDED) - 1;
+	char *end;
+	long fd;
+
+	if (argc != 2 || strncmp(argv[1], KN_HANDED, len) != 0)
+		return -1;
+	fd = strtol(argv[1] + len, &end, 10);
+	return *end == '\0' && fd > 2 && fd < INT_MAX ? (int)fd : -1;
+}
+
 int
 kin_init(int argc, char **argv)
 {
 	const struct kin_entry *first, *second;
-
-	/* By these a spawned child will be told from a program's start. */
-	(void)argc;
-	(void)argv;
+	int line;
 
 	kn_self_lock();
 	second = twin(&first);
@@ -82,6 +118,10 @@ kin_init(int argc, char **argv)
 	if (second != NULL)
 		return kn_fail(-EEXIST, "entry '%s' is in %s and in %s",
 			       second->name, first->file, second->file);
+	kn_image_keep(argc > 0 ? argv[0] : "kin");
+	line = handed_line(argc, argv);
+	if (line >= 0)
+		kn_hand_take(line);
 	return 0;
 }
 

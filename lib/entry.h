@@ -19,6 +19,10 @@ struct kin_call {
 	bool given;
 };
 
+/* fn's entry, or NULL if it is no KIN_ENTRY; good while its image is loaded. */
+const struct kin_entry *kn_entry_of(kin_entry_fn *fn);
+const struct kin_entry *kn_entry_named(const char *name);
+
 /* The name of fn, or NULL if it is no KIN_ENTRY. */
 const char *kn_entry_name(kin_entry_fn *fn);
 

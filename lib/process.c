@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "lib/context.h"
 #include "lib/entry.h"
 #include "lib/pledge.h"
 #include "lib/process.h"
@@ -37,13 +38,16 @@ void
 kn_process_free(kin_process *p)
 {
 	kn_result_forget(p);
+	kn_served_forget(&p->served);
 	thaw(p);
 	kn_process_take_back(p);
 	kn_os_close(p->pidfd);
 	kn_os_close(p->lifeline);
 	kn_os_close(p->line);
 	kn_streams_close(&p->streams);
-	kn_os_unmap(p->slip, KN_SLIP_BYTES);
+	if (p->slip != NULL)
+		if (p->slip != NULL)
+		kn_os_unmap(p->slip, KN_SLIP_BYTES);
 	pthread_mutex_destroy(&p->taking);
 	free(p->child);
 	free(p);
@@ -66,7 +70,8 @@ check_start(const struct kin_process_opts *opts)
 	    (opts->flags & KIN_PROCESS_DETACHED))
 		return kn_fail(-EINVAL, "process: a daemon ends with its "
 			       "parent, one that is detached does not");
-	if (opts->flags & KIN_PROCESS_THREADS)
+	if ((opts->flags & KIN_PROCESS_THREADS) ||
+	    opts->context->kind != KIN_CONTEXT_FORK)
 		return 0;
 	threads = kn_os_threads();
 	if (threads > 1)
@@ -91,20 +96,6 @@ handle_of(kin_entry_fn *fn, const char *name)
 		name = kn_entry_name(fn);
 	snprintf(p->name, sizeof(p->name), "%s", name != NULL ? name : "kin");
 	return p;
-}
-
-static int
-map_slip(kin_process *p)
-{
-	void *slip;
-	int r;
-
-	r = kn_os_map(-1, KN_SLIP_BYTES, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, &slip);
-	if (r < 0)
-		return kn_fail(r, "process '%s': a page", p->name);
-	p->slip = slip;
-	return 0;
 }
 
 static int
@@ -150,16 +141,16 @@ give_up(kin_process *p)
 static int
 start(kin_process *p, struct kn_start *how)
 {
-	int r = map_slip(p);
+	int r;
 
-	if (r < 0)
-		return r;
 	kn_children_enter(p);	/* before the fork: siblings born meanwhile
 				   must know our lifeline */
 	p->started = kin_now();
-	r = kn_start_fork(p, how);
+	r = kn_context_start(how->context, p, how);
 	kn_children_started(p);
 	kn_streams_close_child(&p->streams);
+	if (r == 0 && p->child != NULL)
+		r = kn_start_await(p);
 	if (r == 0 && p->detached) {
 		r = kn_process_cut_loose(p);
 		if (r < 0)
@@ -230,8 +221,11 @@ kin_process_start(kin_process **ret_p, kin_entry_fn *fn, struct kin_args args,
 	kn_assert(ret_p != NULL);
 	kn_assert(fn != NULL);
 	r = kn_opts_copy(&opts, sizeof(opts), user);
-	if (r == 0)
-		r = check_start(&opts);
+	if (r < 0)
+		return r;
+	how.context = opts.context = kn_context_of(opts.context);
+	kn_context_fill(opts.context, &opts);
+	r = check_start(&opts);
 	if (r < 0)
 		return r;
 	kn_children_collect();

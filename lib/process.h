@@ -14,6 +14,7 @@
 #include "lib/bundle.h"
 #include "lib/child.h"
 #include "lib/family.h"
+#include "lib/fork_client.h"
 #include "shm/word.h"
 
 /* The sentence of an entry that failed, cut to this. */
@@ -40,7 +41,7 @@ struct kn_slip {
 	kn_word lost;			/* 0, or why it could not be passed */
 	kn_word nfds;			/* of the result, in the line */
 	kn_word len;			/* in bytes[] */
-	uint32_t zero;
+	kn_word refused;		/* value says why no entry ran */
 	struct kn_starter starter;	/* told by the parent, before go */
 	char said[KN_SAID];		/* if value is negative */
 	unsigned char bytes[KN_SLIP_ROOM];
@@ -78,6 +79,7 @@ struct kin_process {
 	kin_process *next;		/* of all that this process started */
 	uint32_t holds;			/* see children.c */
 	uint64_t serial;
+	struct kn_served served;	/* if by a fork server */
 
 	struct kn_child *child;		/* what it is made with; or NULL */
 	struct kn_streams streams;
@@ -94,11 +96,14 @@ struct kin_process {
 
 /* What is to be started. */
 struct kn_start {
+	kin_context *context;
 	kin_entry_fn *fn;
 	struct kn_bundle *args;		/* as they were after it */
 	bool threads;			/* others run here */
 	const struct kn_child *child;	/* what it is made with; or NULL */
 	int streams[3];			/* those that child speaks of */
+	int refused;			/* in the child: -errno, and its
+					   sentence, why fn cannot run */
 };
 
 /* What a child holds: of its parent's pipe, and of the line back. */
@@ -120,8 +125,16 @@ void kn_start_tell(struct kn_slip *slip, uint32_t what);
 /* Our ends of what is between us go: it ends, if there is one. */
 void kn_start_cut(kin_process *p);
 
-/* Start it; fills in pid, pidfd, lifeline and line.  Returns in the parent. */
+/* It is as it should be, or it has ended: by itself, or by its lifeline. */
+int kn_start_await(kin_process *p);
+
+/*
+ * Start it; fills in pid, pidfd, lifeline, line and slip.  Returns in the
+ * parent.  A fork's child may run any function; the others' an entry, in an
+ * image of its own.
+ */
 int kn_start_fork(kin_process *p, struct kn_start *how);
+int kn_start_spawn(kin_process *p, struct kn_start *how);
 
 /*
  * The child, however it was started: from its lifeline to its end.

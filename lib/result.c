@@ -302,7 +302,10 @@ receive(kin_process *p)
 	return 0;
 }
 
-/* It has failed over there: its number, and the sentence that it left. */
+/*
+ * It has failed over there: its number, and the sentence that it left; or it
+ * could not even begin, and that is no number of its entry's.
+ */
 static int
 fail_remote(const kin_process *p, int value)
 {
@@ -312,6 +315,8 @@ fail_remote(const kin_process *p, int value)
 	said[sizeof(said) - 1] = '\0';
 	if (said[0] == '\0')
 		snprintf(said, sizeof(said), "process '%s'", p->name);
+	if (kn_load(&p->slip->refused) != 0)
+		return kn_fail(value, "process '%s': %s", p->name, said);
 	return kn_fail(-EREMOTEIO, "remote: %s (%s)", kin_strerror(value),
 		       said);
 }

@@ -88,3 +88,15 @@ kn_start_cut(kin_process *p)
 	p->lifeline = p->line = -1;
 	kn_self_unlock();
 }
+
+int
+kn_start_await(kin_process *p)
+{
+	int r = kn_child_await(p->line, p->pidfd, p->name);
+
+	if (r < 0) {
+		kn_start_cut(p);
+		kn_os_reap_fd(p->pidfd);
+	}
+	return r;
+}

@@ -27,26 +27,31 @@ give_up(kin_process *p)
 	kn_os_reap(p->pid);
 }
 
-/* It works, or it has ended: by itself, or by its lifeline. */
 static int
-await_set_up(kin_process *p)
+map_slip(kin_process *p)
 {
-	int r = kn_child_await(p->line, p->pidfd, p->name);
+	void *slip;
+	int r;
 
-	if (r < 0) {
-		kn_start_cut(p);
-		kn_os_reap_fd(p->pidfd);
-	}
-	return r;
+	r = kn_os_map(-1, KN_SLIP_BYTES, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, &slip);
+	if (r < 0)
+		return kn_fail(r, "process '%s': a page", p->name);
+	p->slip = slip;
+	return 0;
 }
 
 int
 kn_start_fork(kin_process *p, struct kn_start *how)
 {
-	struct kn_slip *slip = p->slip;	/* the child's handles lose it */
+	struct kn_slip *slip;		/* the child's handles lose it */
 	struct kn_ends ends;
 	int r;
 
+	r = map_slip(p);
+	if (r < 0)
+		return r;
+	slip = p->slip;
 	r = kn_start_ends_open(p, &ends);
 	if (r < 0)
 		return r;
@@ -66,5 +71,5 @@ kn_start_fork(kin_process *p, struct kn_start *how)
 	/* From now on other children have no business with it. */
 	(void)kn_os_advise(slip, KN_SLIP_BYTES, MADV_DONTFORK);
 	kn_start_tell(slip, KN_GO);
-	return p->child != NULL ? await_set_up(p) : 0;
+	return 0;
 }

@@ -70,6 +70,8 @@ enter(kin_call *call, const struct kn_start *how)
 	static const struct kn_sentence none;
 	int r;
 
+	if (how->refused < 0)
+		return how->refused;
 	kn_sentence_restore(&none);
 	r = unpack(call, how->args);
 	return r < 0 ? r : how->fn(call);
@@ -83,7 +85,9 @@ become(const struct kn_start *how)
 
 	if (how->child == NULL)
 		return;
-	r = kn_child_set_up(how->child, how->streams);
+	r = how->refused;
+	if (r == 0)
+		r = kn_child_set_up(how->child, how->streams);
 	kn_child_report(own.line, r);
 	if (r < 0)
 		_exit(255);
@@ -113,6 +117,7 @@ kn_start_run(const struct kn_start *how, const char *name,
 	/* A fork within the entry returns from it, too: not for us to report,
 	   and what was taken is not its own to end. */
 	if (getpid() == self) {
+		kn_store(&slip->refused, how->refused < 0);
 		kn_result_leave(&call, value, slip, own.line);
 		kin_values_free(call.values);
 		kn_end();

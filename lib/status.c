@@ -96,6 +96,24 @@ kn_process_recall(kin_process *p, kin_time until)
 		signalled(p, WTERMSIG(status), WCOREDUMP(status));
 }
 
+/* What the fork server has told, or is not there to tell any more. */
+static void
+ask_server(kin_process *p)
+{
+	const struct kn_tell *end = kn_served_end(&p->served);
+
+	if (end == NULL) {
+		kn_process_recall(p, KIN_NOWAIT);
+		return;
+	}
+	if (end->number == CLD_EXITED)
+		exited(p, end->status);
+	else
+		signalled(p, end->status, end->number == CLD_DUMPED);
+	p->status.usage = end->usage;
+	p->status.has_usage = 1;
+}
+
 static void
 ask(kin_process *p)
 {
@@ -103,6 +121,10 @@ ask(kin_process *p)
 	siginfo_t info = { 0 };
 	int r;
 
+	if (p->served.server != NULL) {
+		ask_server(p);
+		return;
+	}
 	r = kn_os_wait(p->pidfd, &info, WEXITED | WNOHANG, &s->usage);
 	if (r == -ECHILD)
 		kn_process_recall(p, kin_in_ms(COLLECTING_MS));
@@ -166,6 +188,12 @@ kin_process_join(kin_process *p, struct kin_status *ret_status,
 	if (r == 0)
 		return kn_fail(-ETIMEDOUT, "process '%s' (%d) ran until the "
 			       "deadline", p->name, (int)p->pid);
+	if (p->served.server != NULL) {
+		r = kn_served_await(&p->served, p->pidfd, deadline);
+		if (r < 0)
+			return kn_fail(r, "process '%s' has ended, and the "
+				       "fork server does not say how", p->name);
+	}
 	settle(p);
 	if (ret_status != NULL)
 		*ret_status = p->status;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/entry.h"
+#include "lib/image.h"
 #include "lib/process.h"
 #include "lib/values.h"
 #include "shm/maps.h"
@@ -36,6 +37,7 @@ close_others(const kin_call *call)
 		if (v->held[i].kind == KN_EXT_FD)
 			keep[n++] = v->held[i].fd;
 	kn_os_close_others(keep, n);
+	kn_image_forget();
 }
 
 static bool

@@ -38,6 +38,7 @@ start_process(kin_process **ret_p, int listener, const char *address,
 				 KIN_ARGS(KIN_FD(listener), address,
 					  opts->max_bytes),
 				 KIN_OPTS(kin_process_opts, .name = name,
+					  .context = kin_context_fork(),
 					  .flags = opts->flags &
 						   KIN_MANAGER_THREADS ?
 						   KIN_PROCESS_THREADS : 0));

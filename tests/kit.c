@@ -103,12 +103,15 @@ kit_case(Suite *suite, const char *name)
 	return tc;
 }
 
+/* What children share with their test is memory that they inherit. */
 int
 kit_run(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	if (kin_context_set_default(kin_context_fork()) < 0)
+		abort();
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	failed = srunner_ntests_failed(runner);

@@ -7,6 +7,8 @@ wordcount=$1
 kin=$2
 n=0
 failed=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 verdict() {	# words, status
 	n=$((n + 1))
@@ -44,12 +46,21 @@ counts() {
 	awk '$1 ~ /^[0-9]+$/ && NF == 2 { print $1, $2 }' "$work/out" | sort -rn
 }
 
-# The pids of a process's children of that name.
+# The pids of a process's children of that name, or of its fork server's.
+cat >"$work/children.sh" <<'END'
+cat /proc/[0-9]*/status 2>/dev/null | awk -v parent="$1" -v who="$2" '
+	$1 == "Name:" { name = $2 }
+	$1 == "Pid:" { pid = $2 }
+	$1 == "PPid:" { of[pid] = $2; called[pid] = name }
+	END {
+		for (pid in of)
+			if (called[pid] == who &&
+			    (of[pid] == parent || of[of[pid]] == parent))
+				print pid
+	}'
+END
 children() {	# parent, first word of the name
-	cat /proc/[0-9]*/status 2>/dev/null | awk -v parent="$1" -v who="$2" '
-		$1 == "Name:" { name = $2 }
-		$1 == "Pid:" { pid = $2 }
-		$1 == "PPid:" && $2 == parent && name == who { print pid }'
+	sh "$work/children.sh" "$1" "$2"
 }
 
 # The worker that holds the file, the n'th that does.
@@ -64,8 +75,6 @@ run_held() {	# arguments
 	pid=$!
 }
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 mkdir "$work/texts" "$work/large"
 i=0
 while [ $i -lt 200 ]; do
@@ -129,14 +138,7 @@ try grep '^check .* the same count' "$work/out"
 verdict 'all other files are counted, exactly' "$r"
 
 # All workers are killed in the middle of it.
-cat >"$work/midway.sh" <<'END'
-for status in /proc/[0-9]*/status; do
-	awk -v parent="$PPID" '$1 == "Name:" { name = $2 } $1 == "Pid:" { pid = $2 }
-		$1 == "PPid:" && $2 == parent && name == "worker" { print pid }' \
-		"$status" 2>/dev/null
-done | xargs kill -KILL
-END
-"$wordcount" -j 3 --midway "exec sh '$work/midway.sh'" "$work/large" \
+"$wordcount" -j 3 --midway "sh '$work/children.sh' \$PPID worker | xargs kill -KILL" "$work/large" \
 	>"$work/out" 2>"$work/err" && r=0 || r=1
 verdict 'with all workers killed in the middle it ends well' "$r"
 [ "$(grep -c 'killed by SIGKILL' "$work/err")" -eq 3 ] && r=0 || r=1

@@ -17,6 +17,7 @@
 #define KIN_KIN_H
 
 #include <kin/conn.h>
+#include <kin/context.h>
 #include <kin/counter.h>
 #include <kin/dict.h>
 #include <kin/entry.h>

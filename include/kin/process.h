@@ -12,11 +12,15 @@
  *      r = kin_process_result(p, KIN_TAKE(&n), kin_in_ms(1000));
  *      kin_process_close(p);
  *
- * The child is a fork: it has the parent's memory as it was, and the handles
- * of shared things in it are good; but of the parent's connections it has only
- * those that it was given.  Standard streams are flushed before the
- * fork, and the child ends by a flush and _exit: what was printed appears
- * once, and the parent's atexit handlers do not run in it.
+ * How the child comes to be is its context's, see context.h: by default it is
+ * a fork of a clean process, and has of its parent what its arguments say, the
+ * directory and the standard streams.  If it is a fork of its parent, it has the
+ * parent's memory as it was, and the handles of shared things in it are good;
+ * but of the parent's connections it has only those that it was given.
+ *
+ * Standard streams are flushed before the start, and the child ends by a flush
+ * and _exit: what was printed appears once, and the parent's atexit handlers do
+ * not run in it.
  *
  * A process that exits, or whose entry has returned, waits for its children:
  * daemons are sent SIGTERM, and SIGKILL if they do not end within a second;
@@ -45,6 +49,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include <kin/context.h>
 #include <kin/entry.h>
 #include <kin/error.h>
 #include <kin/opts.h>
@@ -86,6 +91,7 @@ struct kin_process_opts {
 	const char *name;		/* shown by ps and kin; NULL = entry's;
 					   the kernel keeps 15 bytes of it */
 	uint64_t max_copy_bytes;	/* of one argument; 0 = no limit */
+	kin_context *context;		/* the way; NULL = the default */
 
 	/* What it is before its entry runs; 0 and NULL: as its parent. */
 	const char *cwd;
@@ -123,14 +129,17 @@ struct kin_status {
 };
 
 /*
- * Start fn, which need not be a KIN_ENTRY for a fork, with these arguments;
- * opts may be NULL.  They are copied before start returns; shared things and
+ * Start fn, a KIN_ENTRY if the context is not fork, with these arguments; opts
+ * may be NULL.  They are copied before start returns; shared things and
  * descriptors among them are the child's own from then on.
  *
- *   -EBUSY   other threads run here: see KIN_PROCESS_THREADS.  Said after a
- *            tenth of a second, since a thread that was joined is seen for a
- *            moment more
- *   -EINVAL  an argument that is no value, or an unknown flag
+ *   -ENOEXEC this program has not called kin_init, without which there is only
+ *            fork, and entries of shared libraries
+ *   -EBUSY   fork, and other threads run here: see KIN_PROCESS_THREADS.  Said
+ *            after a tenth of a second, since a thread that was joined is seen
+ *            for a moment more
+ *   -EINVAL  an argument that is no value, an unknown flag, or a function that
+ *            is no KIN_ENTRY and has to be
  *   -EMSGSIZE  an argument over .max_copy_bytes; the message names it
  *   -EAGAIN  the system's limit of processes
  *   -ETIMEDOUT  a manager's object among them, whose server did not answer for
@@ -163,6 +172,9 @@ KIN_API KIN_MUST int kin_process_join(kin_process *p,
  *
  *   -EOWNERDEAD  it was killed, or exited, before its entry had returned; the
  *                message says how it ended
+ *   -ESTALE      its entry did not run, since what it was to run in is another
+ *                build by now: a shared library was replaced.  -ENOENT: it is
+ *                not there any more, -ELIBACC: the library cannot be loaded
  *   -ENODATA     its entry returned, but gave nothing
  *   -EREMOTEIO   its entry returned a negative number; kin_errmsg() begins
  *                "remote:" and its name, and gives the entry's own sentence

@@ -143,12 +143,14 @@ main(int argc, char **argv)
 	size_t n = 0, i;
 	int r;
 
+	r = kin_init(argc, argv);
+	if (r == 0)		/* what is measured side by side is inherited */
+		r = kin_context_set_default(kin_context_fork());
+	if (r < 0)
+		return kin_perror("kin-bench", r);
 	r = parse(argc, argv, &asked);
 	if (r != 0)
 		return r;
-	r = kin_init(argc, argv);
-	if (r < 0)
-		return kin_perror("kin-bench", r);
 	bench_print_head();
 	for (i = 0; i < ROWS; i++) {
 		if (!wanted(rows[i], asked.words))
