@@ -2,25 +2,58 @@
 /*
  * board.c - what the processes of a test have in common
  */
+#include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/board.h"
 
 struct board *board;
+static int file;
 
+static struct board *
+map(int fd)
+{
+	return mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED,
+		    fd, 0);
+}
+
+/* Who does not inherit its memory finds it through its environment. */
 static void
 hang_up_board(void)
 {
-	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char path[64];
+
+	file = memfd_create("board", MFD_CLOEXEC);
+	ck_assert_int_ge(file, 0);
+	ck_assert_int_eq(ftruncate(file, sizeof(*board)), 0);
+	board = map(file);
 	ck_assert_ptr_ne(board, MAP_FAILED);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), file);
+	setenv("KIT_BOARD", path, 1);
 }
 
 static void
 take_down_board(void)
 {
 	munmap(board, sizeof(*board));
+	close(file);
+	unsetenv("KIT_BOARD");
+}
+
+__attribute__((constructor)) static void
+find_board(void)
+{
+	const char *path = getenv("KIT_BOARD");
+	int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return;
+	board = map(fd);
+	close(fd);
 }
 
 TCase *

@@ -6,12 +6,61 @@
 
 #include "tests/child.h"
 
+kin_context *start_by;
+
+static void
+start_by_kind(uint32_t kind)
+{
+	ck_kin_ok(kin_context_create(&start_by,
+	    KIN_OPTS(kin_context_opts, .kind = kind)));
+}
+
+static void
+start_by_server(void)
+{
+	start_by_kind(KIN_CONTEXT_FORKSERVER);
+}
+
+static void
+start_by_spawn(void)
+{
+	start_by_kind(KIN_CONTEXT_SPAWN);
+}
+
+static void
+start_by_fork(void)
+{
+	start_by_kind(KIN_CONTEXT_FORK);
+}
+
+static void
+start_by_none(void)
+{
+	kin_context_close(start_by);
+	start_by = NULL;
+}
+
+TCase *
+context_case(Suite *suite, const char *name, uint32_t kind)
+{
+	static SFun begin[CONTEXTS] = {
+		[KIN_CONTEXT_FORKSERVER] = start_by_server,
+		[KIN_CONTEXT_SPAWN] = start_by_spawn,
+		[KIN_CONTEXT_FORK] = start_by_fork,
+	};
+	TCase *tc = board_case(suite, name);
+
+	tcase_add_checked_fixture(tc, begin[kind], start_by_none);
+	return tc;
+}
+
 kin_process *
 start(kin_entry_fn *fn, struct kin_args args)
 {
 	kin_process *p;
 
-	ck_kin_ok(kin_process_start(&p, fn, args, NULL));
+	ck_kin_ok(kin_process_start(&p, fn, args,
+	    KIN_OPTS(kin_process_opts, .context = start_by)));
 	return p;
 }
 
@@ -72,3 +121,4 @@ wait_for_flag(kin_call *call)
 	await_flag(2);
 	return 5;
 }
+KIN_ENTRY(wait_for_flag);

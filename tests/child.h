@@ -7,6 +7,13 @@
 
 #include "tests/board.h"
 
+/* By which start starts; NULL: the default. */
+extern kin_context *start_by;
+
+/* A board_case whose tests start by each kind of context: add them thrice. */
+#define CONTEXTS	3u
+TCase *context_case(Suite *suite, const char *name, uint32_t kind);
+
 /* It works, or the test fails. */
 kin_process *start(kin_entry_fn *fn, struct kin_args args);
 

@@ -35,6 +35,7 @@ exit_with_number(kin_call *call)
 		return 77;
 	exit(n);
 }
+KIN_ENTRY(exit_with_number);
 
 static int
 die_of(kin_call *call)
@@ -47,6 +48,7 @@ die_of(kin_call *call)
 	raise(n);
 	return 77;
 }
+KIN_ENTRY(die_of);
 
 /* ---- the end, told truly ---- */
 
@@ -98,6 +100,7 @@ run_another_program(kin_call *call)
 	execl("/bin/sh", "sh", "-c", "exit 9", (char *)NULL);
 	return 77;
 }
+KIN_ENTRY(run_another_program);
 
 START_TEST(another_program_in_the_child_ends_as_itself)
 {
@@ -319,6 +322,7 @@ check_thing(kin_call *call)
 	return strcmp(thing.text, "as it was") == 0 &&
 	       thing.numbers[1999] == 42 ? 0 : 1;
 }
+KIN_ENTRY(check_thing);
 
 START_TEST(bytes_arrive_as_they_were_at_start)
 {
@@ -347,6 +351,7 @@ check_none(kin_call *call)
 	return kin_values_take_all(v, KIN_TAKE()) == 0 &&
 	       kin_values_count(v) == 0 ? 0 : 1;
 }
+KIN_ENTRY(check_none);
 
 START_TEST(without_arguments_there_are_none)
 {
@@ -368,7 +373,7 @@ try_name(const char *name, kin_entry_fn *fn, const char *shown)
 	kin_process *p;
 
 	ck_kin_ok(kin_process_start(&p, fn, KIN_ARGS(),
-	    KIN_OPTS(kin_process_opts, .name = name)));
+	    KIN_OPTS(kin_process_opts, .name = name, .context = start_by)));
 	ck_assert_str_eq(kin_process_name(p), shown);
 	ck_exited(finish(p), 0);
 	ck_assert_str_eq(board->text, shown);
@@ -415,13 +420,14 @@ START_TEST(two_entries_of_one_name_are_told)
 END_TEST
 
 static void
-add_end(Suite *suite)
+add_end(Suite *suite, uint32_t kind)
 {
-	TCase *tc = board_case(suite, "its end");
+	TCase *tc = context_case(suite, "its end", kind);
 
 	tcase_add_test(tc, what_an_entry_returns_arrives_whole);
 	tcase_add_test(tc, what_exit_is_given_arrives_in_eight_bits);
-	tcase_add_test(tc, eight_bits_are_zero_only_for_zero);
+	if (kind != KIN_CONTEXT_FORKSERVER)	/* whose children they are */
+		tcase_add_test(tc, eight_bits_are_zero_only_for_zero);
 	tcase_add_test(tc, another_program_in_the_child_ends_as_itself);
 	tcase_add_test(tc, every_signal_is_told_apart);
 	tcase_add_test(tc, a_core_dump_is_told);
@@ -434,13 +440,20 @@ add_end(Suite *suite)
 }
 
 static void
-add_begin(Suite *suite)
+add_begin(Suite *suite, uint32_t kind)
 {
-	TCase *tc = board_case(suite, "its begin");
+	TCase *tc = context_case(suite, "its begin", kind);
 
 	tcase_add_test(tc, bytes_arrive_as_they_were_at_start);
 	tcase_add_test(tc, without_arguments_there_are_none);
 	tcase_add_test(tc, it_has_a_name);
+}
+
+static void
+add_refusals(Suite *suite)
+{
+	TCase *tc = board_case(suite, "what is refused");
+
 	tcase_add_test(tc, what_cannot_be_right_is_refused);
 	tcase_add_test(tc, two_entries_of_one_name_are_told);
 }
@@ -449,12 +462,16 @@ int
 main(int argc, char **argv)
 {
 	Suite *suite = suite_create("process");
+	uint32_t kind;
 	int r = kin_init(argc, argv);
 
 	if (r < 0)
 		return kin_perror("kin_init", r);
 	arguments = argv;
-	add_end(suite);
-	add_begin(suite);
+	for (kind = 0; kind < CONTEXTS; kind++) {
+		add_end(suite, kind);
+		add_begin(suite, kind);
+	}
+	add_refusals(suite);
 	return kit_run(suite);
 }
