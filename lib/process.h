@@ -13,6 +13,7 @@
 
 #include "lib/bundle.h"
 #include "lib/child.h"
+#include "lib/crash.h"
 #include "lib/family.h"
 #include "lib/fork_client.h"
 #include "shm/word.h"
@@ -55,6 +56,12 @@ _Static_assert(sizeof(struct kn_slip) == KN_PAGE, "a slip is a page");
 
 /* After it comes a page for what a child leaves that dies by a signal. */
 #define KN_SLIP_BYTES	(2 * KN_PAGE)
+
+static inline struct kn_crash *
+kn_slip_crash(struct kn_slip *slip)
+{
+	return (struct kn_crash *)(void *)(slip + 1);
+}
 
 #define KN_CHILD_OF_OURS	0u
 #define KN_OURSELVES		1u	/* these two are family.c's, */

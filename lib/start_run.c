@@ -111,6 +111,7 @@ kn_start_run(const struct kn_start *how, const char *name,
 	await_go(&slip->go);
 	kn_os_name_process(name);
 	kn_family_begin(name, &slip->starter);
+	kn_crash_watch(kn_slip_crash(slip));
 	become(how);
 
 	value = enter(&call, how);

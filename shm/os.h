@@ -96,6 +96,9 @@ int kn_os_sigaction(int signal, const struct sigaction *act,
 		    struct sigaction *ret);
 void kn_os_signal_default(int signal);
 void kn_os_raise(int signal);		/* in this thread */
+uint32_t kn_os_thread(void);		/* its id */
+/* For this thread's handlers, if it has none yet. */
+void kn_os_signal_stack(void *at, size_t bytes);
 void kn_os_complain(const char *text, size_t len);	/* to stderr */
 
 /* Processes. */

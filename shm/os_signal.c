@@ -3,6 +3,7 @@
  * os_signal.c - kernel calls around signals; all may be made in a handler
  */
 #include <pthread.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,21 @@ void
 kn_os_raise(int signal)
 {
 	raise(signal);
+}
+
+uint32_t
+kn_os_thread(void)
+{
+	return (uint32_t)syscall(SYS_gettid);
+}
+
+void
+kn_os_signal_stack(void *at, size_t bytes)
+{
+	stack_t now, ours = { .ss_sp = at, .ss_size = bytes };
+
+	if (sigaltstack(NULL, &now) == 0 && (now.ss_flags & SS_DISABLE))
+		(void)sigaltstack(&ours, NULL);
 }
 
 /* A reader that has gone must not end us by a signal that nobody sent. */

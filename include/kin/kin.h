@@ -19,6 +19,7 @@
 #include <kin/conn.h>
 #include <kin/context.h>
 #include <kin/counter.h>
+#include <kin/crash.h>
 #include <kin/dict.h>
 #include <kin/entry.h>
 #include <kin/error.h>
