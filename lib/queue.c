@@ -454,12 +454,15 @@ kin_queue_shutdown(kin_queue *q, kin_time deadline)
 	return 0;
 }
 
+/* Who takes part only now finds some of the dead by that. */
 int
 kin_queue_reap(kin_queue *q)
 {
+	uint32_t before, found;
 	int r;
 
 	kn_assert(q != NULL);
+	before = __atomic_load_n(&q->registry.reaped, __ATOMIC_RELAXED);
 	r = join(q);
 	if (r < 0)
 		return r;
@@ -468,8 +471,11 @@ kin_queue_reap(kin_queue *q)
 			       "and with it the way to learn of deaths",
 			       q->seg->label);
 	r = kn_registry_sweep(&q->registry, KN_SLOTS_MAX);
-	return r < 0 ? kn_fail(r, "queue '%s': one has died, and clearing up "
-			       "after it", q->seg->label) : r;
+	found = __atomic_load_n(&q->registry.reaped, __ATOMIC_RELAXED) - before;
+	if (r < 0 && found == 0)
+		return kn_fail(r, "queue '%s': one has died, and clearing up "
+			       "after it", q->seg->label);
+	return (int)found;
 }
 
 /* ---- what there is to know ---- */

@@ -302,23 +302,21 @@ kn_registry_leave(struct kn_registry *reg)
 }
 
 /*
- * 1: done; 0: nothing to be done.
- *
  * The order is that of the design: repair, then the count and its wakes (the
  * repair's), then the slot.  Killed anywhere, somebody else does it again.
  */
-static int
+static void
 reap_locked(struct kn_registry *reg, uint32_t slot, uint32_t state)
 {
 	struct kn_slot *s = &reg->roster->slots[slot];
 
 	if (kn_load(&s->state) != state || !slot_dead(reg, slot))
-		return 0;
+		return;
 	if (reg->repair != NULL)
 		reg->repair(reg->repair_arg, kn_stamp_of(state, slot));
 	kn_add(&reg->roster->deaths, 1);
 	kn_store(&s->state, freed(state));
-	return 1;
+	__atomic_fetch_add(&reg->reaped, 1, __ATOMIC_RELAXED);
 }
 
 /*
@@ -337,7 +335,7 @@ reap(struct kn_registry *reg, uint32_t slot, uint32_t state)
 		return fd;
 	r = kn_os_lock_byte(fd, byte);
 	if (r == 0) {
-		r = reap_locked(reg, slot, state);
+		reap_locked(reg, slot, state);
 		kn_os_unlock_byte(fd, byte);
 	}
 	kn_os_close(fd);
@@ -369,7 +367,7 @@ static int
 sweep(struct kn_registry *reg, uint32_t n, bool locked)
 {
 	uint32_t left = reg->slots, slot, state;
-	int reaped = 0, failed = 0;
+	int failed = 0;
 
 	for (; n > 0 && next_active(reg, &left, &slot, &state); n--) {
 		int r;
@@ -383,10 +381,8 @@ sweep(struct kn_registry *reg, uint32_t n, bool locked)
 			kn_self_unlock();
 		if (r < 0)
 			failed = r;
-		else
-			reaped += r;
 	}
-	return reaped == 0 ? failed : reaped;
+	return failed;
 }
 
 int

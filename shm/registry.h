@@ -88,6 +88,7 @@ struct kn_registry {
 	uint32_t generation;		/* of our process, when we joined */
 	uint32_t slot;
 	uint32_t next;			/* to look at, in rotation */
+	uint32_t reaped;		/* by us, all told */
 	void *life;			/* the page that keeps our byte locked */
 };
 
@@ -113,7 +114,7 @@ void kn_registry_leave(struct kn_registry *reg);
 
 /*
  * Look at n active slots in rotation, at each of them once at most, and reap
- * those whose owner is dead: how many; or why a dead one cannot be.
+ * those whose owner is dead.  Negative: why one of them cannot be.
  */
 int kn_registry_sweep(struct kn_registry *reg, uint32_t n);
 

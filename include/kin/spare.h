@@ -5,8 +5,8 @@
  *      one that has /proc                  one that has not
  *
  *      kin_spare_make(&s, fd)
- *            └── s: by fork, or over a socket ──▶ kin_spare_keep(s)
- *      close(s)                                   kin_queue_attach(&q, fd)
+ *            └── s: by fork, or over a socket ──▶ kin_spare_keep(s), and then
+ *      close(s)                                   kin_queue_attach(&q, fd), ...
  *
  * Whoever takes part in a shared thing (a queue) needs an open file
  * description of its memory that nobody else has: the kernel lets go of what is
