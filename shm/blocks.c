@@ -351,15 +351,20 @@ set_free(const struct kn_blocks *b, struct kn_tx *tx, uint32_t at,
 }
 
 /*
- * The same inside of what was free and is being split.  Undone, it is inside
- * again, where nobody looks: so nothing of it needs to be.
+ * The same inside of what is free and is being split.  Undone, it is inside
+ * again, where nobody looks: so nothing of it needs to be.  But what this same
+ * change has freed is its user's again when it is undone.
  */
 static void
-split_off(const struct kn_blocks *b, uint32_t at, uint32_t units,
-	  uint32_t before)
+split_off(const struct kn_blocks *b, struct kn_tx *tx, bool first, uint32_t at,
+	  uint32_t units, uint32_t before)
 {
 	struct kn_block *block = kn_block_at(b, at);
 
+	if (!first) {
+		set_free(b, tx, at, units, before);
+		return;
+	}
 	kn_wide_store_relaxed(&block->span, kn_pair(units, before));
 	kn_wide_store_relaxed(&block->tag,
 			      kn_pair(0, mark_of(at, KN_BLOCK_FREE)));
@@ -386,6 +391,7 @@ carve(const struct kn_blocks *b, struct kn_tx *tx,
 {
 	uint32_t at = look->at + skip, end = look->at + look->units;
 	uint32_t rest = end - at - units;
+	bool first = tx->count == 0;
 	struct kn_block_look next;
 	int r = kn_block_look(b, end, &next);
 
@@ -396,7 +402,7 @@ carve(const struct kn_blocks *b, struct kn_tx *tx,
 	set_span(b, tx, at, units, skip != 0 ? skip : look->before);
 	set_tag(b, tx, at, KN_BLOCK_USED, owner);
 	if (rest != 0)
-		split_off(b, at + units, rest, units);
+		split_off(b, tx, first, at + units, rest, units);
 	if (rest != 0 || skip != 0)
 		set_span(b, tx, end, next.units, rest != 0 ? rest : units);
 	if (skip == 0)

@@ -11,7 +11,9 @@ extern const struct op queue_ops[], latch_ops[];
 extern const struct op segment_ops[];
 extern const struct op registry_ops[];
 extern const struct op client_ops[];
+extern const struct op heap_ops[];
 
 void other_queue(struct scene *);
+void other_heap(struct scene *);
 
 #endif

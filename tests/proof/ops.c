@@ -18,6 +18,7 @@ const struct noun nouns[] = {
 	{ "segment", segment_ops, NULL },
 	{ "registry", registry_ops, other_queue },
 	{ "client", client_ops, NULL },
+	{ "heap", heap_ops, other_heap },
 	{ NULL, NULL, NULL },
 };
 
