@@ -43,6 +43,12 @@ kn_object_name(const struct kn_object *o, char buf[96])
 	return buf;
 }
 
+static bool
+has_members(const struct kn_object_kind *kind, uint32_t options)
+{
+	return !kind->alone || (options & KN_WITH_MEMBERS) != 0;
+}
+
 /* ---- a handle ---- */
 
 void
@@ -81,7 +87,7 @@ take_hold(struct kn_object **ret, const struct kn_object_kind *kind,
 	o->mark = *mark;
 	o->own = (unsigned char *)at(seg, offset) + sizeof(*mark);
 	o->placed = placed;
-	if (!kind->alone)
+	if (has_members(kind, mark->options))
 		r = kn_control_of(&o->control, seg);
 	if (r == 0 && kind->open != NULL)
 		r = kind->open(o, arg);
@@ -125,6 +131,14 @@ inscribe(const struct kn_object_kind *kind, kin_segment *seg, uint64_t offset,
 	kn_wide_store(&there->there, mark_of(kind));
 }
 
+void
+kn_object_inscribe(kin_segment *seg, const struct kn_making *making)
+{
+	struct kn_mark mark = new_mark(making, seg->members, seg->threads);
+
+	inscribe(making->kind, seg, making->offset, &mark);
+}
+
 static int
 too_large(const struct kn_object_kind *kind)
 {
@@ -142,7 +156,7 @@ create_alone(struct kn_object **ret, const struct kn_making *making)
 	kin_segment *seg;
 	int r;
 
-	if (!kind->alone) {
+	if (has_members(kind, making->options)) {
 		plan.members = making->members != 0 ? making->members
 						    : MEMBERS_DEFAULT;
 		plan.threads = kn_control_threads(plan.members,
@@ -191,10 +205,13 @@ place(struct kn_object **ret, const struct kn_making *making)
 	const struct kn_object_kind *kind = making->kind;
 	kin_segment *seg = making->segment;
 	struct kn_mark mark, *there;
+	struct kn_control *control;
 	uint64_t room;
 	int r;
 
 	r = check_place(kind, seg, making->offset, &room);
+	if (r == 0 && has_members(kind, making->options))
+		r = kn_control_of(&control, seg);
 	if (r < 0)
 		return r;
 	mark = new_mark(making, seg->members, seg->threads);

@@ -39,6 +39,7 @@ struct kn_mark {
 };
 
 #define KN_OBJECT_MARK	0x6b6e6f62ull	/* "knob" */
+#define KN_WITH_MEMBERS	0x80000000u	/* an option of any kind */
 
 _Static_assert(sizeof(struct kn_mark) == 64, "layout");
 
@@ -60,7 +61,8 @@ struct kn_object_kind {
 	struct kn_kind kind;		/* its number is its KIN_THING_... */
 	size_t handle_bytes;
 	uint32_t align;			/* of its offset: 64 or 128 */
-	bool alone;			/* it needs no members: no control */
+	bool alone;			/* it needs no members: no control;
+					   unless by its options */
 
 	/*
 	 * The bytes behind the mark, from options and shape, which may be
@@ -105,6 +107,12 @@ int kn_object_attach_at(struct kn_object **ret,
 			const struct kn_object_kind *kind, kin_segment *seg,
 			uint64_t offset, const void *arg);
 void kn_object_close(struct kn_object *o);	/* takes NULL */
+
+/*
+ * For a kind that has another in its memory, when that begins: what making
+ * says, at its offset in seg.  It is attached by kn_object_attach_at.
+ */
+void kn_object_inscribe(kin_segment *seg, const struct kn_making *making);
 
 /* The bytes it takes of a segment with so many members and threads; 0: it
  * contradicts itself. */
