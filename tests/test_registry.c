@@ -210,6 +210,108 @@ START_TEST(a_lost_descriptor_is_said)
 }
 END_TEST
 
+static pid_t
+start_holder(kin_queue *q, uint32_t *ret_slot)
+{
+	uint32_t seen = kn_load(&q->ring.shared->put.latch), v;
+	kin_time patience = KIT_PATIENCE;
+	pid_t pid = kit_fork();
+
+	ck_assert_uint_eq(seen, 0);
+	if (pid == 0) {
+		if (kn_registry_join(&q->registry) < 0 ||
+		    kn_latch_take(&q->ring.shared->put.latch,
+				  &q->registry.party, KIN_NOWAIT) < 0)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	while ((v = kn_load(&q->ring.shared->put.latch)) == 0) {
+		ck_fast(kin_now().ns < patience.ns);
+		kn_os_yield();
+	}
+	*ret_slot = kn_stamp_slot(v);
+	return pid;
+}
+
+/* Where a stamp's part of it ends, and where the word does. */
+static const uint32_t last_generations[] = { KN_GENERATIONS, 0x7fffffff };
+
+/*
+ * The generations come to their end and begin anew: no owner is taken for the
+ * one before or after it, and what the dead held comes free each time.
+ */
+START_TEST(generations_wrap_and_nobody_is_taken_for_another)
+{
+	kin_queue *q = queue_of(256);
+	uint32_t last = last_generations[_i], slot, before, i;
+	struct kn_slot *slots = q->registry.roster->slots;
+	struct kn_party *me = &q->registry.party;
+
+	kn_store(&slots[1].state, (last - 1) << 1);
+	for (i = 0; i < 4; i++) {
+		uint32_t generation = (last - 1 + i) & 0x7fffffff;
+		pid_t pid = start_holder(q, &slot);
+		uint32_t stamp = kn_load(&q->ring.shared->put.latch);
+
+		ck_assert_uint_eq(slot, 1);
+		before = state_of(q, 1);
+		ck_assert_uint_eq(before, generation << 1 | KN_SLOT_ACTIVE);
+		ck_assert_uint_eq(stamp, kn_stamp_of(before, 1));
+		ck_assert_int_eq(me->dead(me, stamp), 0);
+		ck_assert_int_eq(me->dead(me, kn_stamp_of(before - 2, 1)), 1);
+		ck_assert_int_eq(me->dead(me, kn_stamp_of(before + 2, 1)), 1);
+		ck_assert_int_eq(kin_queue_reap(q), 0);
+		kit_kill(pid);
+		ck_assert_int_eq(me->dead(me, stamp), 1);
+		ck_assert_int_eq(kin_queue_reap(q), 1);
+		ck_assert_uint_eq(state_of(q, 1), (generation + 1) << 1);
+		ck_assert_uint_eq(kn_load(&q->ring.shared->put.latch), 0);
+	}
+	kin_queue_close(q);
+}
+END_TEST
+
+/*
+ * A reaper dies with the reap byte locked: the kernel unlocks it, and another
+ * does all of it again.  One that lives keeps all others out.
+ */
+START_TEST(a_slot_has_one_reaper_and_gets_another_when_that_one_dies)
+{
+	kin_queue *q = queue_of(256);
+	uint64_t byte = (1ull << 61) + q->registry.at +
+			sizeof(struct kn_roster) + sizeof(struct kn_slot);
+	uint32_t slot;
+	pid_t dead = start_holder(q, &slot), reaper;
+	int ready[2];
+	char c;
+
+	ck_assert_uint_eq(slot, 1);
+	ck_assert_int_eq(pipe(ready), 0);
+	reaper = kit_fork();
+	if (reaper == 0) {
+		int fd = kn_os_reopen(kin_queue_fd(q), O_RDWR);
+
+		if (fd < 0 || kn_os_lock_byte(fd, byte) < 0 ||
+		    write(ready[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	kit_kill(dead);
+	ck_assert_int_eq(kin_queue_reap(q), 0);
+	ck_assert_uint_eq(state_of(q, slot) & KN_SLOT_ACTIVE, KN_SLOT_ACTIVE);
+	kit_kill(reaper);
+	ck_assert_int_eq(kin_queue_reap(q), 1);
+	ck_assert_uint_eq(state_of(q, slot) & KN_SLOT_ACTIVE, 0);
+	ck_assert_uint_eq(kn_load(&q->ring.shared->put.latch), 0);
+	kin_queue_close(q);
+}
+END_TEST
+
 static void *
 cancelled_in_its_first_get(void *arg)
 {
@@ -259,5 +361,10 @@ main(void)
 	tcase_add_test(tc, a_number_that_means_another_file_is_not_closed);
 	tcase_add_test(tc, a_lost_descriptor_is_said);
 	tcase_add_test(tc, a_cancelled_thread_leaves_the_mutex_free);
+	tcase_add_loop_test(tc,
+			    generations_wrap_and_nobody_is_taken_for_another,
+			    0, 2);
+	tcase_add_test(tc,
+		a_slot_has_one_reaper_and_gets_another_when_that_one_dies);
 	return kit_run(suite);
 }

@@ -11,7 +11,11 @@
  * Who asks for the dead sees a free life byte, and then, by /proc, whether the
  * one who entered itself there maps the file.  Where all are HIDDEN from each
  * other, in pid namespaces of their own, the life byte alone speaks for them;
- * where they are not, one may have lost its byte and live (UNMAPS).
+ * where they are not, one may have lost its byte and live (UNMAPS).  One that
+ * execs is gone as if it had died, and one that is stopped takes no step, for
+ * a while or for ever: both are among the runs.  Each has a description of its
+ * own, as spares are claimed by one only; two who had the same would not keep
+ * each other out (SHARED_DESCRIPTION).
  *
  * Asserted:
  *      a slot has one owner at a time, and each a generation of its own;
@@ -192,7 +196,11 @@ inline try_slot()
 		STEP(life[s] = me)
 #else
 		STEP(if
+#ifdef SHARED_DESCRIPTION
+		     :: true -> life[s] = me; is_dead = true
+#else
 		     :: life[s] == 0 -> life[s] = me; is_dead = true
+#endif
 		     :: else
 		     fi)
 #endif
