@@ -27,8 +27,11 @@ struct kn_mine {
 	uint32_t stamp;
 };
 
-__thread struct kn_me kn_me_cache[KN_ME_CACHE];
+#define CACHE	16u			/* control parts, by id */
 
+__thread struct kn_me kn_me_last;
+static __thread struct kn_me cache[CACHE]
+    __attribute__((tls_model("initial-exec")));
 static __thread struct kn_mine *my_own
     __attribute__((tls_model("initial-exec")));
 static pthread_key_t ends;		/* its destructor tells of an end */
@@ -166,7 +169,7 @@ thread_gone(const struct kn_control *control, const struct kn_thread *t,
 	uint64_t tid = kn_wide_load(&t->tid), start = kn_wide_load(&t->start);
 	uint32_t slot = kn_stamp_slot(process_of(owner));
 	const struct kn_slot *s = &control->registry.roster->slots[slot];
-	struct kn_peer peer;
+	struct kn_peer peer = { 0 };
 
 	if (tid >> 32 != state_of(owner) >> 1 ||
 	    slot >= control->registry.slots)
@@ -221,6 +224,19 @@ kn_control_dead(struct kn_control *control, uint32_t stamp)
 	return r;
 }
 
+void
+kn_control_bury(struct kn_control *control, uint32_t stamp)
+{
+	struct kn_thread *t = kn_control_thread(control, stamp);
+	uint64_t owner;
+
+	if (t == NULL)
+		return;
+	owner = kn_wide_load(&t->owner);
+	if (record_dead(control, t, owner) == 1)
+		(void)change(t, owner, freed(owner));
+}
+
 /* Free the records of threads that ended without a word. */
 static void
 sweep(struct kn_control *control)
@@ -235,6 +251,29 @@ sweep(struct kn_control *control)
 		    record_dead(control, t, owner) == 1)
 			(void)change(t, owner, freed(owner));
 	}
+}
+
+uint32_t
+kn_control_count(const struct kn_control *control, uint64_t at)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < control->nthreads; i++) {
+		const struct kn_thread *t = &control->threads->of[i];
+
+		n += (state_of(kn_wide_load(&t->owner)) & KN_SLOT_ACTIVE) &&
+		     kn_wide_load(&t->waits) == at;
+	}
+	return n;
+}
+
+pid_t
+kn_control_pid(const struct kn_control *control, const struct kn_thread *t)
+{
+	uint32_t slot = kn_stamp_slot(process_of(kn_wide_load(&t->owner)));
+
+	return slot < control->registry.slots
+	       ? (pid_t)kn_load(&control->registry.roster->slots[slot].pid) : 0;
 }
 
 /* ---- this process's threads ---- */
@@ -271,7 +310,8 @@ thread_ends(void *arg)
 		free(mine);
 	}
 	kn_self_unlock();
-	__builtin_memset(kn_me_cache, 0, sizeof(kn_me_cache));
+	__builtin_memset(cache, 0, sizeof(cache));
+	kn_me_last = cache[0];
 }
 
 __attribute__((constructor)) static void
@@ -346,10 +386,15 @@ enter(struct kn_control *control, uint32_t now)
 int
 kn_control_join(struct kn_control *control)
 {
+	struct kn_me *me = &cache[control->id % CACHE];
 	uint32_t now = kn_self_generation();
 	struct kn_mine *mine;
 	int r;
 
+	if (me->control == control->id && me->fork == now) {
+		kn_me_last = *me;
+		return (int)me->stamp;
+	}
 	if (!kn_registry_joined(&control->registry)) {
 		r = kn_registry_join(&control->registry);
 		if (r < 0)
@@ -360,7 +405,7 @@ kn_control_join(struct kn_control *control)
 	r = mine != NULL ? (int)mine->stamp : enter(control, now);
 	kn_self_unlock();
 	if (r > 0)
-		kn_me_cache[control->id % KN_ME_CACHE] = (struct kn_me){
+		kn_me_last = *me = (struct kn_me){
 			control->id, now, (uint32_t)r
 		};
 	return r;
@@ -374,6 +419,23 @@ kn_control_process(struct kn_control *control)
 	if (!kn_registry_joined(&control->registry))
 		r = kn_registry_join(&control->registry);
 	return r < 0 ? r : (int)control->registry.party.stamp;
+}
+
+void
+kn_control_label(uint64_t v)
+{
+	uint32_t now = kn_self_generation();
+	const struct kn_mine *mine;
+
+	kn_self_lock();
+	for (mine = my_own; mine != NULL; mine = mine->also) {
+		struct kn_thread *t = mine->control != NULL && mine->fork == now
+		    ? kn_control_thread(mine->control, mine->stamp) : NULL;
+
+		if (t != NULL)
+			kn_wide_store(&t->label, v);
+	}
+	kn_self_unlock();
 }
 
 bool

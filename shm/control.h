@@ -23,6 +23,8 @@
 #ifndef KN_CONTROL_H
 #define KN_CONTROL_H
 
+#include <sys/types.h>
+
 #include "shm/registry.h"
 #include "shm/segment.h"
 
@@ -40,9 +42,13 @@ struct kn_thread {
 	kn_wide since;			/* CLOCK_MONOTONIC, ns */
 	kn_wide label;			/* of a wait; shm/deadlock.h */
 	kn_word ticket;			/* its place among those who wait */
-	kn_word wake;			/* it sleeps on this one: 1 = look */
+	kn_word wake;			/* KN_ASLEEP, on this word; ... */
 	uint64_t zero;
 };
+
+#define KN_ASLEEP	0u
+#define KN_AWAKE	1u
+#define KN_PASSED	2u		/* its turn came, and it did not */
 
 struct kn_threads {
 	kn_word used;			/* no record from here on was ever used */
@@ -116,19 +122,16 @@ struct kn_me {
 	uint32_t stamp;
 };
 
-#define KN_ME_CACHE	16u
-extern __thread struct kn_me kn_me_cache[KN_ME_CACHE]
+extern __thread struct kn_me kn_me_last
     __attribute__((tls_model("initial-exec")));
 
-/* This thread's stamp, or 0: it has to be asked for by kn_control_me. */
-static inline uint32_t
+/* True: that control part was this thread's last one, and its stamp there is
+ * kn_me_last.stamp. */
+static inline bool
 kn_control_known(uint64_t id)
 {
-	const struct kn_me *me = &kn_me_cache[id % KN_ME_CACHE];
-
-	return kn_likely(me->control == id &&
-			 me->fork == kn_load_relaxed(kn_self_page))
-	       ? me->stamp : 0;
+	return kn_likely(kn_me_last.control == id) &&
+	       kn_likely(kn_me_last.fork == kn_load_relaxed(kn_self_page));
 }
 
 int kn_control_join(struct kn_control *control);
@@ -143,9 +146,8 @@ int kn_control_join(struct kn_control *control);
 static inline int
 kn_control_me(struct kn_control *control)
 {
-	uint32_t stamp = kn_control_known(control->id);
-
-	return kn_likely(stamp != 0) ? (int)stamp : kn_control_join(control);
+	return kn_control_known(control->id) ? (int)kn_me_last.stamp
+					     : kn_control_join(control);
 }
 
 /* This process's stamp, for latches and what processes hold; joins it. */
@@ -195,6 +197,19 @@ bool kn_control_stale(struct kn_control *control, uint32_t stamp);
 /* The record of a thread's stamp, or NULL: it has moved on, or is no stamp. */
 struct kn_thread *kn_control_thread(const struct kn_control *control,
 				    uint32_t stamp);
+
+/* A dead thread's record becomes free. */
+void kn_control_bury(struct kn_control *control, uint32_t stamp);
+
+/* Each record that this thread has, in whatever segment: its label is v. */
+void kn_control_label(uint64_t v);
+
+/* How many wait for the object at that offset of the file. */
+uint32_t kn_control_count(const struct kn_control *control, uint64_t at);
+
+/* The process of a thread's record, by its own pid namespace. */
+pid_t kn_control_pid(const struct kn_control *control,
+		     const struct kn_thread *t);
 
 /* ---- waiting ---- */
 

@@ -375,6 +375,19 @@ kn_os_futex_set_wake(kn_word *w, int value, int n)
 	return futex_op_wake(w, FUTEX_OP_SET, value, n);
 }
 
+/* As an operand, a shift: a bit of its own does not fit into one. */
+int
+kn_os_futex_hand_wake(kn_word *w, int bit, const kn_word *sleepers, int n)
+{
+	RING_THE_BELL("futex_wake_op");
+#if KN_TSAN
+	__tsan_release(w);
+#endif
+	return futex(sleepers, FUTEX_WAKE_OP, (uint32_t)n, 0, w,
+		     (uint32_t)FUTEX_OP((FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT),
+					bit, FUTEX_OP_CMP_EQ, 0));
+}
+
 int
 kn_os_futex_clear_wake(kn_word *w, int bits, int n)
 {

@@ -13,7 +13,7 @@
 
 #include "shm/word.h"
 
-extern kn_word *kn_self_page;
+extern kn_word *kn_self_page __attribute__((visibility("hidden")));
 
 uint32_t kn_self_renew(void);
 
