@@ -10,6 +10,7 @@
 
 #include "lib/kinds.h"
 #include "lib/heap.h"
+#include "lib/lock.h"
 #include "lib/object.h"
 #include "lib/queue.h"
 #include "shm/control.h"
@@ -20,6 +21,7 @@ static const struct kn_kind_entry kinds[] = {
 	{ &kn_segment_kind, kn_control_facts },
 	{ &kn_queue_kind, kn_queue_facts },
 	{ &kn_heap_kind.kind, kn_object_facts },
+	{ &kn_lock_kind.kind, kn_object_facts },
 };
 
 const struct kn_kind_entry *

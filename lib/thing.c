@@ -9,12 +9,14 @@
 #define KINDS	64u		/* KN_EXT_FD is the first that is no kind */
 
 static const struct kn_thing heap_thing = KN_OBJECT_THING("a heap");
+static const struct kn_thing lock_thing = KN_OBJECT_THING("a lock");
 
 static const struct kn_thing *things[KINDS] = {
 	[KIN_THING_SEGMENT] = &kn_segment_thing,
 	[KIN_THING_QUEUE] = &kn_queue_thing,
 	[KIN_THING_VIEW] = &kn_view_thing,
 	[KIN_THING_HEAP] = &heap_thing,
+	[KIN_THING_LOCK] = &lock_thing,
 };
 
 void

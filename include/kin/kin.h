@@ -11,7 +11,7 @@
  *      manager.h   a server of objects     proxy.h     any object's methods
  *      dict.h list.h counter.h             view.h      part of a segment
  *      heap.h      blocks of memory        spare.h     without /proc
- *                                          inspect.h   looking at what is there
+ *      lock.h      one thread at a time    inspect.h   looking at what is there
  */
 #ifndef KIN_KIN_H
 #define KIN_KIN_H
@@ -26,6 +26,7 @@
 #include <kin/heap.h>
 #include <kin/inspect.h>
 #include <kin/list.h>
+#include <kin/lock.h>
 #include <kin/manager.h>
 #include <kin/opts.h>
 #include <kin/process.h>
