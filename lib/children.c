@@ -157,6 +157,7 @@ kn_children_collect(void)
 	kn_self_unlock();
 	for (p = over; p != NULL; p = next) {
 		next = p->next;
+		kn_process_log_end(p);
 		kn_process_free(p);
 	}
 }

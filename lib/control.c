@@ -12,8 +12,8 @@
 #include "shm/self.h"
 
 /* What it may die of next; before the signal, so that its joiner sees it. */
-static void
-note(kin_process *p, int signal)
+void
+kn_process_note(kin_process *p, int signal)
 {
 	if (signal > 0 && signal < 64)
 		__atomic_fetch_or(&p->sent, 1ull << signal, __ATOMIC_RELAXED);
@@ -28,7 +28,7 @@ kin_process_signal(kin_process *p, int signal)
 	r = kn_process_check(p);
 	if (r < 0)
 		return r;
-	note(p, signal);
+	kn_process_note(p, signal);
 	r = p->role == KN_OURSELVES ? kn_os_signal_self(signal) :
 	    p->pidfd >= 0 ? kn_os_signal(p->pidfd, signal) : -ESRCH;
 	return r < 0 ? kn_fail(r, "signal %d to process '%s'", signal, p->name)

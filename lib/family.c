@@ -15,6 +15,7 @@
 #include "lib/family.h"
 #include "lib/process.h"
 #include "shm/error.h"
+#include "shm/log.h"
 #include "shm/os.h"
 #include "shm/self.h"
 
@@ -60,6 +61,8 @@ kn_family_starter(struct kn_starter *ret)
 	name_self_locked();
 	ret->peer = me;
 	memcpy(ret->name, self.name, sizeof(ret->name));
+	ret->log_level = kin_log_level();
+	ret->zero = 0;
 	kn_self_unlock();
 }
 
@@ -71,6 +74,8 @@ kn_family_begin(const char *name, const struct kn_starter *by)
 	starter = *by;
 	starter.name[sizeof(starter.name) - 1] = '\0';
 	kn_self_unlock();
+	kn_log_name(name);
+	kn_log_inherit(by->log_level);
 }
 
 /* ---- handles ---- */

@@ -13,6 +13,8 @@
 struct kn_starter {
 	struct kn_peer peer;		/* pid 0: there is none */
 	char name[16];
+	uint32_t log_level;
+	uint32_t zero;
 };
 
 /* This process as a starter. */

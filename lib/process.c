@@ -19,6 +19,7 @@
 #include "lib/pledge.h"
 #include "lib/process.h"
 #include "shm/error.h"
+#include "shm/log.h"
 #include "shm/os.h"
 #include "shm/self.h"
 
@@ -205,6 +206,8 @@ start_new(kin_process **ret_p, struct kn_start *how, struct kin_args args,
 		return r;
 	}
 	sent(how->args, p);
+	kin_log(KIN_LOG_DEBUG, "process '%s' (%d) started", p->name,
+		(int)p->pid);
 	*ret_p = p;
 	return 0;
 }

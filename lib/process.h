@@ -21,7 +21,7 @@
 /* The sentence of an entry that failed, cut to this. */
 #define KN_SAID		256u
 
-#define KN_SLIP_HEAD	80u
+#define KN_SLIP_HEAD	88u
 #define KN_SLIP_ROOM	(KN_PAGE - KN_SLIP_HEAD - KN_SAID)
 
 /*
@@ -182,6 +182,12 @@ void kn_process_recall(kin_process *p, kin_time until);
 
 /* The things on the way to a child that has ended are the parent's again. */
 void kn_process_take_back(kin_process *p);
+
+/* To the log, without kin's mutex. */
+void kn_process_log_end(const kin_process *p);
+
+/* It may die of that signal, and then it was we who sent it. */
+void kn_process_note(kin_process *p, int signal);
 
 /* Its lifeline goes. */
 int kn_process_cut_loose(kin_process *p);

@@ -12,6 +12,7 @@
 #include "lib/pledge.h"
 #include "lib/process.h"
 #include "shm/error.h"
+#include "shm/log.h"
 #include "shm/os.h"
 #include "shm/self.h"
 
@@ -154,10 +155,24 @@ kn_process_settle_locked(kin_process *p)
 static void
 settle(kin_process *p)
 {
+	bool known;
+
 	kn_self_lock();
+	known = p->ended;
 	kn_process_settle_locked(p);
 	kn_self_unlock();
 	kn_process_take_back(p);
+	if (!known)
+		kn_process_log_end(p);
+}
+
+void
+kn_process_log_end(const kin_process *p)
+{
+	char words[80];
+
+	kin_log(KIN_LOG_DEBUG, "process '%s' (%d) %s", p->name, (int)p->pid,
+		kin_status_words(&p->status, words, sizeof(words)));
 }
 
 /* ---- waiting for it ---- */

@@ -3,7 +3,6 @@
  * peer.c - who a process is, and whether it still maps a file
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,39 +11,16 @@
 #include "shm/maps.h"
 #include "shm/os.h"
 #include "shm/peer.h"
+#include "shm/stat.h"
 
-/* Start time, in ticks, and state by such a file; -ESRCH if it is gone. */
-static int
-read_stat(const char *path, uint64_t *ret_start, char *ret_state)
-{
-	char text[1024];
-	const char *p;
-	ssize_t n;
-
-	n = kn_os_read_file(path, text, sizeof(text));
-	if (n == -ENOENT || n == -ESRCH)
-		return -ESRCH;
-	if (n < 0)
-		return (int)n;
-	/* The name, in parentheses, may hold anything, parentheses too. */
-	p = strrchr(text, ')');
-	if (p == NULL ||
-	    sscanf(p + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-		   " %*s %*s %*s %*s %*s %*s %*s %" SCNu64, ret_state,
-		   ret_start) != 2)
-		return -EOPNOTSUPP;
-	return 0;
-}
-
-/* Of a process, 0 = ourselves. */
 static int
 start_of(pid_t pid, uint64_t *ret_start)
 {
-	char path[32] = "/proc/self/stat", state;
+	struct kn_stat stat = { 0 };
+	int r = kn_stat_read(&stat, pid);
 
-	if (pid != 0)
-		snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	return read_stat(path, ret_start, &state);
+	*ret_start = stat.start;
+	return r;
 }
 
 /* Which process a pid means in our namespace, and whether it has ended. */
@@ -167,11 +143,10 @@ kn_peer_may_map(const struct kn_peer *peer, uint64_t device, uint64_t inode)
 uint64_t
 kn_peer_thread_start(void)
 {
-	uint64_t start = 0;
-	char state;
+	struct kn_stat stat = { 0 };
 
-	(void)read_stat("/proc/thread-self/stat", &start, &state);
-	return start;
+	(void)kn_stat_read_file(&stat, "/proc/thread-self/stat");
+	return stat.start;
 }
 
 /*
@@ -184,7 +159,8 @@ kn_peer_thread_gone(const struct kn_peer *peer, uint32_t tid,
 		    uint64_t tid_start)
 {
 	uint64_t start;
-	char path[48], state;
+	struct kn_stat stat;
+	char path[48];
 	int r;
 
 	if (peer->pid_namespace == 0 || tid_start == 0 ||
@@ -192,9 +168,10 @@ kn_peer_thread_gone(const struct kn_peer *peer, uint32_t tid,
 	    start_of((pid_t)peer->pid, &start) < 0 || start != peer->start)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", peer->pid, tid);
-	r = read_stat(path, &start, &state);
+	r = kn_stat_read_file(&stat, path);
 	if (r == 0)
-		return start != tid_start || state == 'Z' || state == 'X';
+		return stat.start != tid_start || stat.state == 'Z' ||
+		       stat.state == 'X';
 	/* Was it the process that ended in between?  Then it is not for us. */
 	return r == -ESRCH && start_of((pid_t)peer->pid, &start) == 0 &&
 	       start == peer->start;

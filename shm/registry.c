@@ -9,6 +9,7 @@
 
 #include "shm/error.h"
 #include "shm/names.h"
+#include "shm/log.h"
 #include "shm/os.h"
 #include "shm/peer.h"
 #include "shm/registry.h"
@@ -388,5 +389,10 @@ sweep(struct kn_registry *reg, uint32_t n, bool locked)
 int
 kn_registry_sweep(struct kn_registry *reg, uint32_t n)
 {
-	return sweep(reg, n, false);
+	int r = sweep(reg, n, false);
+
+	if (r > 0)
+		kin_log(KIN_LOG_DEBUG, "took the places of %d participants "
+			"that died", r);
+	return r;
 }

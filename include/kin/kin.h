@@ -19,6 +19,7 @@
 #include <kin/conn.h>
 #include <kin/context.h>
 #include <kin/counter.h>
+#include <kin/cpu.h>
 #include <kin/crash.h>
 #include <kin/dict.h>
 #include <kin/entry.h>
@@ -27,6 +28,7 @@
 #include <kin/inspect.h>
 #include <kin/list.h>
 #include <kin/lock.h>
+#include <kin/log.h>
 #include <kin/manager.h>
 #include <kin/opts.h>
 #include <kin/process.h>

@@ -199,6 +199,22 @@ KIN_API int kin_process_interrupt(kin_process *p);
 KIN_API int kin_process_kill(kin_process *p);
 
 /*
+ * Kill it, with all its descendants: those that its children have started and
+ * so on, by whatever means.  They are stopped first, so that none of them
+ * starts another meanwhile.  Not found are those whose parent had ended before
+ * (a daemon of the old kind, that has forked twice).  Join it afterwards.
+ *
+ *   -ESRCH      it has ended
+ *   -ETIMEDOUT  some of them would not stop (in a long wait for a disk); those
+ *               that were found by then are killed
+ *   -EINVAL     it is ourselves, or our parent
+ *   -EPERM, -ENOENT, -ENOMEM, -EMFILE  what was found is killed; -ENOENT:
+ *               there is no /proc to look in
+ *   -ESTALE     as join
+ */
+KIN_API int kin_process_kill_tree(kin_process *p, kin_time deadline);
+
+/*
  * Let it live on when we end: it is not killed, and not waited for.  It can
  * still be joined, and is to be closed.
  *
