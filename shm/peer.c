@@ -63,7 +63,7 @@ kn_peer_self(struct kn_peer *ret)
 /*
  * Does that very process live, all its threads taken together?  1, 0, or
  * -EAGAIN: who knows.  A pid that is no process's by now, but a thread's, is
- * -ENOENT or -EINVAL to the kernel.
+ * -ENOENT or -EINVAL to the kernel; a sandbox may know no pidfds at all.
  */
 static int
 lives(const struct kn_peer *peer)
@@ -75,8 +75,8 @@ lives(const struct kn_peer *peer)
 	if (seen == -ESRCH || seen == -ENOENT || seen == -EINVAL ||
 	    (seen == 0 && ended))
 		return 0;
-	if (peer->number != 0)
-		return seen < 0 ? -EAGAIN : number == peer->number;
+	if (peer->number != 0 && seen == 0)
+		return number == peer->number;
 	if (peer->pid_namespace == 0 ||
 	    peer->pid_namespace != own_namespace())
 		return 0;

@@ -234,6 +234,41 @@ start_holder(kin_queue *q, uint32_t *ret_slot)
 	return pid;
 }
 
+static int
+refuse_pidfds(const char *call)
+{
+	return strcmp(call, "pidfd_open") == 0 ? -ENOSYS : 0;
+}
+
+/*
+ * In a sandbox that knows no pidfds, of members that have joined outside of it:
+ * the dead are dead, and who has lost its page is not.
+ */
+START_TEST(where_pidfds_are_refused_the_dead_are_found_all_the_same)
+{
+	kin_queue *q = queue_of(256);
+	uint32_t slot;
+	pid_t pid = start_holder(q, &slot), pageless = kit_fork();
+
+	if (pageless == 0) {
+		if (kn_registry_join(&q->registry) < 0)
+			_exit(1);
+		kn_os_unmap(q->registry.life, KN_PAGE);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pageless, NULL, WUNTRACED), pageless);
+	kn_os_hook = refuse_pidfds;
+	ck_assert_int_eq(kin_queue_reap(q), 0);
+	kit_kill(pid);
+	ck_assert_int_eq(kin_queue_reap(q), 1);
+	kit_kill(pageless);
+	ck_assert_int_eq(kin_queue_reap(q), 1);
+	kn_os_hook = NULL;
+	kin_queue_close(q);
+}
+END_TEST
+
 /* Where a stamp's part of it ends, and where the word does. */
 static const uint32_t last_generations[] = { KN_GENERATIONS, 0x7fffffff };
 
@@ -361,6 +396,8 @@ main(void)
 	tcase_add_test(tc, a_number_that_means_another_file_is_not_closed);
 	tcase_add_test(tc, a_lost_descriptor_is_said);
 	tcase_add_test(tc, a_cancelled_thread_leaves_the_mutex_free);
+	tcase_add_test(tc,
+		where_pidfds_are_refused_the_dead_are_found_all_the_same);
 	tcase_add_loop_test(tc,
 			    generations_wrap_and_nobody_is_taken_for_another,
 			    0, 2);
