@@ -512,6 +512,25 @@ START_TEST(a_child_has_not_its_parents_spares)
 }
 END_TEST
 
+static const char *failing;
+
+static int
+fail_one(const char *call)
+{
+	return strcmp(call, failing) == 0 ? -EMFILE : 0;
+}
+
+/* It was not kept, and is still the caller's. */
+static void
+ck_not_kept(int fd, const char *call)
+{
+	failing = call;
+	kn_os_hook = fail_one;
+	ck_kin_fails(-EMFILE, kin_spare_keep(fd));
+	kn_os_hook = NULL;
+	ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
+}
+
 START_TEST(only_so_many_spares_are_kept_and_only_good_ones)
 {
 	kin_queue *q = queue_of(256, 4);
@@ -527,6 +546,17 @@ START_TEST(only_so_many_spares_are_kept_and_only_good_ones)
 	ck_kin_fails(-EACCES, kin_spare_keep(fd));
 	ck_kin_fails(-EACCES, kin_spare_make(&i, fd));
 	close(fd);
+
+	ck_kin_ok(kin_spare_make(&fd, kin_queue_fd(q)));
+	ck_not_kept(fd, "fstat");
+	ck_not_kept(fd, "dup");
+	close(fd);
+	failing = "open";
+	kn_os_hook = fail_one;
+	fd = -1;
+	ck_kin_fails(-EMFILE, kin_spare_make(&fd, kin_queue_fd(q)));
+	kn_os_hook = NULL;
+	ck_assert_int_eq(fd, -1);
 
 	pid = kit_fork();
 	if (pid == 0) {
