@@ -8,7 +8,6 @@
 
 #include "lib/queue.h"
 #include "shm/error.h"
-#include "shm/os.h"
 #include "shm/wait.h"
 
 #define BYTES_DEFAULT	65536u
@@ -454,28 +453,13 @@ kin_queue_shutdown(kin_queue *q, kin_time deadline)
 	return 0;
 }
 
-/* Who takes part only now finds some of the dead by that. */
 int
 kin_queue_reap(kin_queue *q)
 {
-	uint32_t before, found;
-	int r;
-
 	kn_assert(q != NULL);
-	before = __atomic_load_n(&q->registry.reaped, __ATOMIC_RELAXED);
-	r = join(q);
-	if (r < 0)
-		return r;
-	if (!kn_os_is_file(q->seg->fd, q->seg->device, q->seg->inode))
-		return kn_fail(-EBADF, "queue '%s': its descriptor was closed, "
-			       "and with it the way to learn of deaths",
-			       q->seg->label);
-	r = kn_registry_sweep(&q->registry, KN_SLOTS_MAX);
-	found = __atomic_load_n(&q->registry.reaped, __ATOMIC_RELAXED) - before;
-	if (r < 0 && found == 0)
-		return kn_fail(r, "queue '%s': one has died, and clearing up "
-			       "after it", q->seg->label);
-	return (int)found;
+	if (is_spoilt(q))
+		return spoilt_before(q);
+	return kn_registry_reap(&q->registry, q->seg->label);
 }
 
 /* ---- what there is to know ---- */

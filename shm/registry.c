@@ -396,3 +396,29 @@ kn_registry_sweep(struct kn_registry *reg, uint32_t n)
 			"that died", r);
 	return r;
 }
+
+static uint32_t
+reaped_by_us(const struct kn_registry *reg)
+{
+	return __atomic_load_n(&reg->reaped, __ATOMIC_RELAXED);
+}
+
+/* Who takes part only now finds some of the dead by that. */
+int
+kn_registry_reap(struct kn_registry *reg, const char *label)
+{
+	uint32_t before = reaped_by_us(reg), found;
+	int r = kn_registry_join(reg);
+
+	if (r < 0)
+		return r;
+	if (!has_file(reg))
+		return kn_fail(-EBADF, "'%s': its descriptor was closed, and "
+			       "with it the way to learn of deaths", label);
+	r = kn_registry_sweep(reg, reg->slots);
+	found = reaped_by_us(reg) - before;
+	if (r < 0 && found == 0)
+		return kn_fail(r, "'%s': one has died, and clearing up after "
+			       "it", label);
+	return (int)found;
+}

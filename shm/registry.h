@@ -118,6 +118,12 @@ void kn_registry_leave(struct kn_registry *reg);
  */
 int kn_registry_sweep(struct kn_registry *reg, uint32_t n);
 
+/*
+ * Take part, look at all, and say how many were reaped by that.  -EBADF: the
+ * descriptor is gone; else as join and sweep.  Sets the sentence, for label.
+ */
+int kn_registry_reap(struct kn_registry *reg, const char *label);
+
 /* For tools: is slot's byte locked?  fd may be read-only. */
 int kn_registry_alive(int fd, uint64_t at, uint32_t slot);
 

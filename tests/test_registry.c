@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/queue.h"
+#include "shm/control.h"
 #include "shm/os.h"
 #include "tests/kit.h"
 
@@ -234,6 +235,53 @@ start_holder(kin_queue *q, uint32_t *ret_slot)
 	return pid;
 }
 
+/* A member of a segment's control part, as a user of its locks is one. */
+static pid_t
+start_user(kin_segment *seg)
+{
+	struct kn_control *control;
+	pid_t pid = kit_fork();
+
+	if (pid == 0) {
+		if (kn_control_of(&control, seg) < 0 ||
+		    kn_control_process(control) < 0)
+			_exit(1);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, NULL, WUNTRACED), pid);
+	return pid;
+}
+
+START_TEST(the_dead_in_a_segments_objects_are_found_on_request)
+{
+	kin_segment *seg, *bare;
+	pid_t one, two;
+
+	ck_kin_ok(kin_segment_create(&bare, KIN_OPTS(kin_segment_opts,
+						     .bytes = 4096)));
+	ck_kin_fails(-EINVAL, kin_segment_reap(bare));
+	kin_segment_close(bare);
+
+	ck_kin_ok(kin_segment_create(&seg, KIN_OPTS(kin_segment_opts,
+						    .bytes = 4096,
+						    .members = 3)));
+	one = start_user(seg);
+	two = start_user(seg);
+	ck_assert_int_eq(kin_segment_reap(seg), 0);
+	kit_kill(one);
+	ck_assert_int_eq(kin_segment_reap(seg), 1);
+	kit_kill(two);
+	one = start_user(seg);
+	two = start_user(seg);
+	ck_assert_int_eq(kin_segment_reap(seg), 0);
+	kit_kill(one);
+	kit_kill(two);
+	ck_assert_int_eq(kin_segment_reap(seg), 2);
+	kin_segment_close(seg);
+}
+END_TEST
+
 static int
 refuse_pidfds(const char *call)
 {
@@ -396,6 +444,8 @@ main(void)
 	tcase_add_test(tc, a_number_that_means_another_file_is_not_closed);
 	tcase_add_test(tc, a_lost_descriptor_is_said);
 	tcase_add_test(tc, a_cancelled_thread_leaves_the_mutex_free);
+	tcase_add_test(tc,
+		       the_dead_in_a_segments_objects_are_found_on_request);
 	tcase_add_test(tc,
 		where_pidfds_are_refused_the_dead_are_found_all_the_same);
 	tcase_add_loop_test(tc,

@@ -188,6 +188,20 @@ KIN_API int kin_segment_unlink_with(const char *name,
  */
 KIN_API KIN_MUST int kin_segment_grow(kin_segment *seg, uint64_t bytes);
 
+/*
+ * Look at all processes that take part in locks and the like in this segment,
+ * and clear up after those that have died; how many those were.  It is done
+ * anyway, bit by bit, by who comes and by who waits.  This process takes part
+ * by it, if it has not yet.
+ *
+ *   -EINVAL  it was made without .members
+ *   -EACCES  it is read-only here
+ *   -ENOSPC  all members live, and we are none of them
+ *   -ENOENT  there is no /proc here: see kin/spare.h
+ *   -EBADF, -ENOMEM, -EMFILE
+ */
+KIN_API KIN_MUST int kin_segment_reap(kin_segment *seg);
+
 /* Has it grown?  1: kin_segment_bytes() is larger now; 0. */
 KIN_API int kin_segment_refresh(kin_segment *seg);
 
