@@ -92,6 +92,7 @@ int kn_os_futex_set_wake(kn_word *w, int value, int n);
 /* *w becomes that one bit, and sleepers of another word wake. */
 int kn_os_futex_hand_wake(kn_word *w, int bit, const kn_word *sleepers, int n);
 int kn_os_futex_clear_wake(kn_word *w, int bits, int n);
+int kn_os_futex_or_wake(kn_word *w, int bits, int n);
 
 /* Signals; all but the first have no way to fail. */
 int kn_os_sigaction(int signal, const struct sigaction *act,

@@ -142,6 +142,14 @@ kn_wide_cas_release(kn_wide *w, uint64_t expected, uint64_t v)
 					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
+/* On failure *expected is what the word held. */
+static inline bool
+kn_wide_cas(kn_wide *w, uint64_t *expected, uint64_t v)
+{
+	return __atomic_compare_exchange_n(&w->v, expected, v, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
 /* What a wide word holds over two words, the first and the second. */
 static inline uint64_t
 kn_wide_of(uint32_t first, uint32_t second)
