@@ -8,11 +8,15 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
+#include "lib/barrier.h"
+#include "lib/event.h"
 #include "lib/kinds.h"
 #include "lib/heap.h"
 #include "lib/lock.h"
 #include "lib/object.h"
+#include "lib/once.h"
 #include "lib/queue.h"
+#include "lib/sem.h"
 #include "shm/control.h"
 #include "shm/os.h"
 #include "shm/peer.h"
@@ -22,6 +26,10 @@ static const struct kn_kind_entry kinds[] = {
 	{ &kn_queue_kind, kn_queue_facts },
 	{ &kn_heap_kind.kind, kn_object_facts },
 	{ &kn_lock_kind.kind, kn_object_facts },
+	{ &kn_sem_kind.kind, kn_object_facts },
+	{ &kn_event_kind.kind, kn_object_facts },
+	{ &kn_barrier_kind.kind, kn_object_facts },
+	{ &kn_once_kind.kind, kn_object_facts },
 };
 
 const struct kn_kind_entry *

@@ -5,11 +5,17 @@
  * Written before main, only read after it.
  */
 #include "lib/object.h"
+#include "lib/thing.h"
+#include "shm/error.h"
 
 #define KINDS	64u		/* KN_EXT_FD is the first that is no kind */
 
 static const struct kn_thing heap_thing = KN_OBJECT_THING("a heap");
 static const struct kn_thing lock_thing = KN_OBJECT_THING("a lock");
+static const struct kn_thing sem_thing = KN_OBJECT_THING("a semaphore");
+static const struct kn_thing event_thing = KN_OBJECT_THING("an event");
+static const struct kn_thing barrier_thing = KN_OBJECT_THING("a barrier");
+static const struct kn_thing once_thing = KN_OBJECT_THING("a once");
 
 static const struct kn_thing *things[KINDS] = {
 	[KIN_THING_SEGMENT] = &kn_segment_thing,
@@ -17,6 +23,10 @@ static const struct kn_thing *things[KINDS] = {
 	[KIN_THING_VIEW] = &kn_view_thing,
 	[KIN_THING_HEAP] = &heap_thing,
 	[KIN_THING_LOCK] = &lock_thing,
+	[KIN_THING_SEM] = &sem_thing,
+	[KIN_THING_EVENT] = &event_thing,
+	[KIN_THING_BARRIER] = &barrier_thing,
+	[KIN_THING_ONCE] = &once_thing,
 };
 
 void

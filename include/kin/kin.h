@@ -12,10 +12,13 @@
  *      dict.h list.h counter.h             view.h      part of a segment
  *      heap.h      blocks of memory        spare.h     without /proc
  *      lock.h      one thread at a time    inspect.h   looking at what is there
+ *      sem.h       permits                 barrier.h   waiting for each other
+ *      event.h     a flag to wait for      once.h      what runs only once
  */
 #ifndef KIN_KIN_H
 #define KIN_KIN_H
 
+#include <kin/barrier.h>
 #include <kin/conn.h>
 #include <kin/context.h>
 #include <kin/counter.h>
@@ -24,18 +27,21 @@
 #include <kin/dict.h>
 #include <kin/entry.h>
 #include <kin/error.h>
+#include <kin/event.h>
 #include <kin/heap.h>
 #include <kin/inspect.h>
 #include <kin/list.h>
 #include <kin/lock.h>
 #include <kin/log.h>
 #include <kin/manager.h>
+#include <kin/once.h>
 #include <kin/opts.h>
 #include <kin/process.h>
 #include <kin/proxy.h>
 #include <kin/queue.h>
 #include <kin/readonly.h>
 #include <kin/segment.h>
+#include <kin/sem.h>
 #include <kin/spare.h>
 #include <kin/time.h>
 #include <kin/value.h>
