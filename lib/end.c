@@ -5,6 +5,7 @@
  *      finalisers of priority 0 and more, highest first
  *      daemons: SIGTERM, SIGKILL to who does not heed it; joined
  *      all other children that are not detached: joined
+ *      fork servers: ended
  *      finalisers of negative priority
  *
  * In the child of a start this is when its entry has returned; in any process,
@@ -19,6 +20,7 @@
 #include <kin/process.h>
 
 #include "lib/end.h"
+#include "lib/fork_client.h"
 #include "lib/process.h"
 #include "shm/error.h"
 #include "shm/self.h"
@@ -133,6 +135,7 @@ kn_end(void)
 	while (run_first(0))
 		continue;
 	kn_children_end();
+	kn_servers_end();
 	while (run_first(INT_MIN))
 		continue;
 }

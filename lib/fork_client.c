@@ -226,7 +226,7 @@ await_end(int pidfd)
 }
 
 static void
-end(struct kn_server *s)
+kill_server(struct kn_server *s)
 {
 	struct kn_sentence sentence;
 
@@ -235,7 +235,35 @@ end(struct kn_server *s)
 	    kin_process_signal(s->process, SIGKILL) == 0)
 		await_end(kin_process_fd(s->process));
 	kin_process_close(s->process);	/* which collects it */
+	s->process = NULL;
 	kn_sentence_restore(&sentence);
+}
+
+/* At our end: they are told by their clients' handles, which stay. */
+void
+kn_servers_end(void)
+{
+	struct kn_server *s;
+
+	do {
+		kn_self_lock();
+		for (s = servers; s != NULL; s = s->next)
+			if (s->process != NULL)
+				break;
+		if (s != NULL)
+			s->users++;
+		kn_self_unlock();
+		if (s != NULL) {
+			kill_server(s);
+			kn_server_drop(s);
+		}
+	} while (s != NULL);
+}
+
+static void
+end(struct kn_server *s)
+{
+	kill_server(s);
 	unlist(s);
 	kn_os_close(s->socket);
 	pthread_cond_destroy(&s->moved);

@@ -40,4 +40,7 @@ const struct kn_tell *kn_served_end(struct kn_served *s);
 void kn_served_forget(struct kn_served *s);
 void kn_server_drop(struct kn_server *s);
 
+/* Ours, whoever uses them: killed and collected. */
+void kn_servers_end(void);
+
 #endif

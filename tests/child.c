@@ -2,6 +2,8 @@
 /*
  * child.c - processes to start, and what is to be said of their end
  */
+#include <errno.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/child.h"
@@ -72,6 +74,14 @@ finish(kin_process *p)
 	ck_kin_ok(kin_process_join(p, &status, KIT_PATIENCE));
 	kin_process_close(p);
 	return status;
+}
+
+void
+await_orphans(void)
+{
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		continue;
+	ck_assert_int_eq(errno, ECHILD);
 }
 
 void

@@ -20,6 +20,9 @@ kin_process *start(kin_entry_fn *fn, struct kin_args args);
 /* Wait for its end, let go, and say how it ended. */
 struct kin_status finish(kin_process *p);
 
+/* What others have left to us ends, and is collected. */
+void await_orphans(void);
+
 void ck_exited(struct kin_status status, int code);
 void ck_killed(struct kin_status status, int signal);
 
