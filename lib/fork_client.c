@@ -359,7 +359,7 @@ open_and_spawn(struct kn_server *s, const kin_context *c)
 	return r;
 }
 
-/* Why it has ended before it could say anything. */
+/* Why it has ended before it could say anything; or we could not hear it. */
 static int
 fail_to_begin(struct kn_server *s)
 {
@@ -367,7 +367,9 @@ fail_to_begin(struct kn_server *s)
 	char words[80];
 	int r;
 
-	r = kin_process_result(s->process, KIN_TAKE(), KIN_FOREVER);
+	r = kin_process_result(s->process, KIN_TAKE(), PROMPT);
+	if (r == -ETIMEDOUT)
+		return kn_fail(-EIO, "the fork server cannot be heard");
 	if (r < 0 && r != -EOWNERDEAD && r != -ENODATA)
 		return r;
 	r = kin_process_join(s->process, &status, KIN_NOWAIT);

@@ -17,6 +17,8 @@
 #include "shm/os_spawn.h"
 #include "shm/socket.h"
 
+#define AGAIN_MS	10
+
 struct child {
 	uint64_t serial;
 	struct kn_tell end;		/* once over */
@@ -30,6 +32,8 @@ struct server {
 	int socket;			/* to the client; -1: it has let go */
 	int client;			/* its pidfd */
 	int ends;			/* SIGCHLD, as a descriptor */
+	bool again;			/* something failed that may not fail
+					   a moment later */
 	struct child *children;
 };
 
@@ -45,21 +49,32 @@ tell(struct server *s, const struct kn_tell *t, int pidfd)
 	return n < 0 ? (int)n : 0;
 }
 
-/* To a client that waits for just this, and so reads what fills the socket. */
-static void
-tell_waiting(struct server *s, const struct kn_tell *t, int pidfd)
+/*
+ * To a client that waits for just this, and so reads what fills the socket.
+ * What cannot be told is told to have failed.
+ */
+static int
+tell_waiting(struct server *s, struct kn_tell *t, int pidfd)
 {
 	struct pollfd fds[] = {
 		{ .fd = s->socket, .events = POLLOUT },
 		{ .fd = s->client, .events = POLLIN },
 	};
+	int r;
 
-	while (tell(s, t, pidfd) == -EAGAIN)
-		if (kn_os_poll(fds, 2, KIN_FOREVER) < 0 || fds[1].revents != 0)
-			return;
+	while ((r = tell(s, t, pidfd)) == -EAGAIN) {
+		r = kn_os_poll(fds, 2, KIN_FOREVER);
+		if (r < 0 || fds[1].revents != 0)
+			return r < 0 ? r : -EPIPE;
+	}
+	if (r < 0 && pidfd >= 0) {
+		t->number = r;
+		return tell_waiting(s, t, -1);
+	}
+	return r;
 }
 
-static void
+static int
 greet(struct server *s, int r)
 {
 	struct kn_tell t = { .what = KN_TELL_HELLO, .number = r };
@@ -69,7 +84,7 @@ greet(struct server *s, int r)
 		kn_sentence_save(&last);
 		memcpy(t.said, last.text, sizeof(t.said) - 1);
 	}
-	(void)tell(s, &t, -1);
+	return tell(s, &t, -1);
 }
 
 /* The ends that the client has room for; true: some it has not. */
@@ -77,17 +92,22 @@ static bool
 tell_ends(struct server *s)
 {
 	struct child **at = &s->children, *c;
+	int r;
 
 	while ((c = *at) != NULL) {
-		if (c->over && s->socket >= 0 &&
-		    tell(s, &c->end, -1) == -EAGAIN)
-			return true;
-		if (c->over) {
-			*at = c->next;
-			free(c);
-		} else {
+		if (!c->over) {
 			at = &c->next;
+			continue;
 		}
+		r = s->socket >= 0 ? tell(s, &c->end, -1) : 0;
+		if (r == -EAGAIN)
+			return true;
+		if (r < 0 && r != -EPIPE && r != -ECONNRESET) {
+			s->again = true;
+			return false;
+		}
+		*at = c->next;
+		free(c);
 	}
 	return false;
 }
@@ -105,13 +125,13 @@ become_child(struct server *s, int line)
 	kn_hand_take(line);
 }
 
-/* Told of the child, or of why there is none; or there is nobody to tell. */
-static void
+/* The client is told of the child, or of why there is none. */
+static int
 start(struct server *s, uint64_t serial, int line)
 {
 	struct kn_tell t = { .serial = serial, .what = KN_TELL_STARTED };
 	struct child *c = calloc(1, sizeof(*c));
-	int pidfd = -1;
+	int pidfd = -1, r;
 
 	t.number = -ENOMEM;
 	if (c != NULL) {
@@ -130,8 +150,9 @@ start(struct server *s, uint64_t serial, int line)
 	}
 	if (t.number > 0)
 		t.number = 0;
-	tell_waiting(s, &t, pidfd);
+	r = tell_waiting(s, &t, pidfd);
 	kn_os_close(pidfd);
+	return r;
 }
 
 static void
@@ -140,8 +161,9 @@ collect(struct server *s)
 	struct rusage usage;
 	siginfo_t info;
 	struct child *c;
+	int r;
 
-	while (kn_os_wait_any(&info, &usage) > 0) {
+	while ((r = kn_os_wait_any(&info, &usage)) > 0) {
 		for (c = s->children; c != NULL; c = c->next)
 			if (c->pid == info.si_pid && !c->over)
 				break;
@@ -155,25 +177,27 @@ collect(struct server *s)
 		};
 		c->end.usage = usage;
 	}
+	s->again |= r < 0 && r != -ECHILD;
 }
 
 /* ---- asking ---- */
 
-/* false: the client has let go. */
-static bool
+/* -EPIPE: the client has let go, or cannot be told what it waits for. */
+static int
 serve(struct server *s)
 {
-	int fds[KN_SOCKET_FDS];
+	int fds[KN_SOCKET_FDS], r = 0;
 	struct kn_ask ask;
 	uint32_t nfds = 0, i;
 	bool lost = false;
 	ssize_t n;
 
 	n = kn_os_recvmsg(s->socket, &ask, sizeof(ask), fds, &nfds, &lost);
-	if (n == -EAGAIN)
-		return true;
+	if (n == 0 || n == -ECONNRESET)
+		return -EPIPE;
+	s->again |= n < 0 && n != -EAGAIN;
 	if (n == sizeof(ask) && ask.mark == KN_ASK_MARK && nfds == 1)
-		start(s, ask.serial, fds[0]);
+		r = start(s, ask.serial, fds[0]);
 	for (i = 0; i < nfds; i++)
 		kn_os_close(fds[i]);
 	if (n == sizeof(ask) && lost) {
@@ -181,44 +205,53 @@ serve(struct server *s)
 				     .what = KN_TELL_STARTED,
 				     .number = -EMFILE };
 
-		tell_waiting(s, &t, -1);
+		r = tell_waiting(s, &t, -1);
 	}
-	return n > 0;
+	return r < 0 ? -EPIPE : 0;
+}
+
+/* One turn; waiting: for room in the socket, too. */
+static int
+turn(struct server *s, bool waiting)
+{
+	struct pollfd fds[] = {
+		{ .fd = s->ends, .events = POLLIN },
+		{ .fd = s->client, .events = POLLIN },
+		{ .fd = s->socket, .events = POLLIN },
+	};
+	bool again = s->again;
+	int r;
+
+	if (waiting)
+		fds[2].events |= POLLOUT;
+	r = kn_os_poll(fds, 3, again ? kin_in_ms(AGAIN_MS) : KIN_FOREVER);
+	if (r < 0)
+		return r;
+	if (fds[1].revents != 0)
+		return -EPIPE;		/* the children's lifelines are its */
+	s->again = false;
+	if (fds[0].revents != 0)
+		kn_os_signal_read(s->ends);
+	if (fds[0].revents != 0 || again)
+		collect(s);
+	if ((fds[2].revents & ~POLLOUT) != 0 && serve(s) < 0) {
+		kn_os_close(s->socket);
+		s->socket = -1;
+	}
+	return 0;
 }
 
 static int
 run(struct server *s)
 {
 	bool waiting = false;
+	int r;
 
-	for (;;) {
-		struct pollfd fds[] = {
-			{ .fd = s->ends, .events = POLLIN },
-			{ .fd = s->client, .events = POLLIN },
-			{ .fd = s->socket, .events = POLLIN },
-		};
-		int r;
-
-		if (waiting)
-			fds[2].events |= POLLOUT;
-		r = kn_os_poll(fds, 3, KIN_FOREVER);
-		if (r < 0)
-			return r;
-		if (fds[1].revents != 0)
-			return 0;	/* the children's lifelines are its */
-		if (fds[0].revents != 0) {
-			kn_os_signal_read(s->ends);
-			collect(s);
-		}
-		if (fds[2].revents & (POLLIN | POLLHUP | POLLERR) &&
-		    !serve(s)) {
-			kn_os_close(s->socket);
-			s->socket = -1;
-		}
-		waiting = tell_ends(s);
-		if (s->socket < 0 && s->children == NULL)
-			return 0;
-	}
+	do {
+		r = turn(s, waiting);
+		waiting = r == 0 && tell_ends(s);
+	} while (r == 0 && (s->socket >= 0 || s->children != NULL));
+	return r == -EPIPE ? 0 : r;
 }
 
 /* ---- beginning ---- */
@@ -278,7 +311,8 @@ kn_fork_server(kin_call *call)
 		r = prepare(name);
 	if (r == 0)
 		r = s.ends = kn_os_signal_fd(SIGCHLD);
-	greet(&s, r < 0 ? r : 0);
-	return r < 0 ? r : run(&s);
+	if (greet(&s, r < 0 ? r : 0) < 0 || r < 0)
+		return r < 0 ? r : -EPIPE;
+	return run(&s);
 }
 KIN_ENTRY(kn_fork_server);
