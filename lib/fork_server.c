@@ -121,7 +121,7 @@ become_child(struct server *s, int line)
 	kn_os_close(s->client);
 	kn_os_close(s->ends);
 	kin_values_free(s->call->values);
-	kn_os_signals_default();
+	kn_os_signal_unblock(SIGCHLD);
 	kn_hand_take(line);
 }
 

@@ -199,6 +199,16 @@ kn_os_signal_fd(int signal)
 }
 
 void
+kn_os_signal_unblock(int signal)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void
 kn_os_signal_read(int fd)
 {
 	struct signalfd_siginfo info;

@@ -32,6 +32,7 @@ pid_t kn_os_wait_any(siginfo_t *ret, struct rusage *ret_usage);
 /* It is blocked from now on, and the descriptor readable when it has come. */
 int kn_os_signal_fd(int signal);
 void kn_os_signal_read(int fd);		/* and it has not */
+void kn_os_signal_unblock(int signal);	/* as it was before */
 
 bool kn_os_is_open(int fd);
 int kn_os_enter_directory(int fd);
