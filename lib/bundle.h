@@ -156,6 +156,10 @@ int kn_values_copy(kin_values **ret_v, const unsigned char *bytes, size_t len);
  */
 int kn_values_take(kin_values *v, struct kin_slots places, bool yours);
 
+/* What is taken outlives what ("an answer") it was in: -EINVAL, a place would
+ * borrow from that. */
+int kn_places_last(struct kin_slots places, const char *what);
+
 /*
  * Check bytes from outside, without descriptors, and take as yours what is in
  * them, or nothing if there are no places; no place is one that borrows.  They

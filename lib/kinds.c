@@ -8,15 +8,18 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
+#include "lib/array.h"
 #include "lib/barrier.h"
+#include "lib/cell.h"
 #include "lib/event.h"
-#include "lib/kinds.h"
 #include "lib/heap.h"
+#include "lib/kinds.h"
 #include "lib/lock.h"
 #include "lib/object.h"
 #include "lib/once.h"
 #include "lib/queue.h"
 #include "lib/sem.h"
+#include "lib/table.h"
 #include "shm/control.h"
 #include "shm/os.h"
 #include "shm/peer.h"
@@ -25,6 +28,9 @@ static const struct kn_kind_entry kinds[] = {
 	{ &kn_segment_kind, kn_control_facts },
 	{ &kn_queue_kind, kn_queue_facts },
 	{ &kn_heap_kind.kind, kn_object_facts },
+	{ &kn_array_kind.kind, kn_object_facts },
+	{ &kn_cell_kind.kind, kn_object_facts },
+	{ &kn_table_kind.kind, kn_object_facts },
 	{ &kn_lock_kind.kind, kn_object_facts },
 	{ &kn_sem_kind.kind, kn_object_facts },
 	{ &kn_event_kind.kind, kn_object_facts },

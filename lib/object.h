@@ -144,6 +144,10 @@ int kn_object_spoilt_before(const struct kn_object *o);
 
 /* ---- travelling: for the table in lib/thing.c ---- */
 
+/* The segment behind fd in which something was placed: a plain one, or that
+ * of a heap in one of whose blocks it is. */
+int kn_segment_around(kin_segment **ret_seg, int fd);
+
 int kn_object_pack(const void *thing, struct kn_pack *to);
 int kn_object_unpack(void **ret, const struct kn_unpack *from);
 void kn_object_close_thing(void *thing);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/heap.h"
 #include "lib/object.h"
 
 struct named {
@@ -79,6 +80,15 @@ unpack_by_name(struct kn_object **ret, const struct kn_object_kind *kind,
 	return r < 0 ? r : unpack_placed(ret, kind, seg, from->more);
 }
 
+int
+kn_segment_around(kin_segment **ret_seg, int fd)
+{
+	int r = kin_segment_attach(ret_seg, fd);
+
+	return r != -EPROTO ? r : kn_segment_attach(ret_seg, fd,
+						    &kn_heap_kind.kind);
+}
+
 static int
 unpack_by_fd(struct kn_object **ret, const struct kn_object_kind *kind,
 	     const struct kn_unpack *from)
@@ -88,7 +98,7 @@ unpack_by_fd(struct kn_object **ret, const struct kn_object_kind *kind,
 
 	if (from->len == 0)
 		return kn_object_attach(ret, kind, from->fd, NULL);
-	r = kin_segment_attach(&seg, from->fd);
+	r = kn_segment_around(&seg, from->fd);
 	return r < 0 ? r : unpack_placed(ret, kind, seg, from->more);
 }
 

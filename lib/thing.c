@@ -11,6 +11,9 @@
 #define KINDS	64u		/* KN_EXT_FD is the first that is no kind */
 
 static const struct kn_thing heap_thing = KN_OBJECT_THING("a heap");
+static const struct kn_thing array_thing = KN_OBJECT_THING("an array");
+static const struct kn_thing cell_thing = KN_OBJECT_THING("a cell");
+static const struct kn_thing table_thing = KN_OBJECT_THING("a table");
 static const struct kn_thing lock_thing = KN_OBJECT_THING("a lock");
 static const struct kn_thing sem_thing = KN_OBJECT_THING("a semaphore");
 static const struct kn_thing event_thing = KN_OBJECT_THING("an event");
@@ -22,6 +25,9 @@ static const struct kn_thing *things[KINDS] = {
 	[KIN_THING_QUEUE] = &kn_queue_thing,
 	[KIN_THING_VIEW] = &kn_view_thing,
 	[KIN_THING_HEAP] = &heap_thing,
+	[KIN_THING_ARRAY] = &array_thing,
+	[KIN_THING_CELL] = &cell_thing,
+	[KIN_THING_TABLE] = &table_thing,
 	[KIN_THING_LOCK] = &lock_thing,
 	[KIN_THING_SEM] = &sem_thing,
 	[KIN_THING_EVENT] = &event_thing,

@@ -12,6 +12,7 @@
 
 #include <kin/queue.h>
 
+#include "lib/object.h"
 #include "lib/queue.h"
 #include "lib/thing.h"
 #include "shm/error.h"
@@ -204,7 +205,7 @@ unpack_placed(kin_queue **ret_q, const struct kn_unpack *from)
 	int r;
 
 	memcpy(&offset, from->more, sizeof(offset));
-	r = kin_segment_attach(&seg, from->fd);
+	r = kn_segment_around(&seg, from->fd);
 	if (r < 0)
 		return r;
 	r = kin_queue_attach_at(ret_q, seg, offset);

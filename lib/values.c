@@ -297,6 +297,24 @@ kn_values_take_once(unsigned char *bytes, size_t len, struct kin_slots places)
 	return r;
 }
 
+int
+kn_places_last(struct kin_slots places, const char *what)
+{
+	size_t i;
+
+	for (i = 0; i < places.n; i++)
+		switch (places.v[i].what) {
+		case KIN_INTO_STR:
+		case KIN_INTO_STRN:
+		case KIN_INTO_BIN:
+		case KIN_INTO_CURSOR:
+			return kn_fail(-EINVAL, "result %zu would be borrowed "
+				       "from %s that is gone: take a char *, "
+				       "or a kin_values *", i + 1, what);
+		}
+	return 0;
+}
+
 /* ---- public ---- */
 
 int

@@ -227,25 +227,6 @@ hold(kin_proxy *p, kin_time deadline)
 
 /* ---- calls ---- */
 
-/* What is taken out of an answer outlives it. */
-static int
-check_places(struct kin_slots places)
-{
-	size_t i;
-
-	for (i = 0; i < places.n; i++)
-		switch (places.v[i].what) {
-		case KIN_INTO_STR:
-		case KIN_INTO_STRN:
-		case KIN_INTO_BIN:
-		case KIN_INTO_CURSOR:
-			return kn_fail(-EINVAL, "result %zu would be borrowed "
-				       "from an answer that is gone: take a "
-				       "char *, or a kin_values *", i + 1);
-		}
-	return 0;
-}
-
 int
 kn_proxy_ask(kin_proxy *p, const char *method, struct kin_args args,
 	     kin_values **ret_v, kin_time deadline)
@@ -264,7 +245,7 @@ kin_proxy_call(kin_proxy *p, const char *method, struct kin_args args,
 
 	kn_assert(p != NULL);
 	kn_assert(method != NULL);
-	r = check_places(results);
+	r = kn_places_last(results, "an answer");
 	if (r == 0)
 		r = hold(p, deadline);
 	return r < 0 ? r : kn_call_take(p->client, p->object, method, args,
@@ -302,12 +283,12 @@ kin_proxy_flush(kin_proxy *p, kin_time deadline)
 int
 kin_pending_end(kin_pending *call, struct kin_slots results, kin_time deadline)
 {
-	bool borrows = check_places(results) < 0;
+	bool borrows = kn_places_last(results, "an answer") < 0;
 	int r;
 
 	kn_assert(call != NULL);
 	r = kn_call_end(call, borrows ? KIN_TAKE() : results, deadline);
-	return r == 0 && borrows ? check_places(results) : r;
+	return r == 0 && borrows ? kn_places_last(results, "an answer") : r;
 }
 
 void

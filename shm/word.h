@@ -127,6 +127,32 @@ kn_wide_store_relaxed(kn_wide *w, uint64_t v)
 	__atomic_store_n(&w->v, v, __ATOMIC_RELAXED);
 }
 
+/* These four have one order for everybody. */
+static inline uint64_t
+kn_wide_load_ordered(const kn_wide *w)
+{
+	return __atomic_load_n(&w->v, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t
+kn_wide_swap(kn_wide *w, uint64_t v)
+{
+	return __atomic_exchange_n(&w->v, v, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t
+kn_wide_add(kn_wide *w, uint64_t n)
+{
+	return __atomic_fetch_add(&w->v, n, __ATOMIC_SEQ_CST);
+}
+
+static inline bool
+kn_wide_cas(kn_wide *w, uint64_t *expected, uint64_t v)
+{
+	return __atomic_compare_exchange_n(&w->v, expected, v, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 /* What stands before it is done before what comes after it, as far as this
  * CPU's program goes: all that the dead leave is a beginning of that. */
 static inline void

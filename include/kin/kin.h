@@ -11,6 +11,7 @@
  *      manager.h   a server of objects     proxy.h     any object's methods
  *      dict.h list.h counter.h             view.h      part of a segment
  *      heap.h      blocks of memory        spare.h     without /proc
+ *      array.h cell.h table.h              in memory: elements, one, records
  *      lock.h      one thread at a time    inspect.h   looking at what is there
  *      sem.h       permits                 barrier.h   waiting for each other
  *      event.h     a flag to wait for      once.h      what runs only once
@@ -18,7 +19,9 @@
 #ifndef KIN_KIN_H
 #define KIN_KIN_H
 
+#include <kin/array.h>
 #include <kin/barrier.h>
+#include <kin/cell.h>
 #include <kin/conn.h>
 #include <kin/context.h>
 #include <kin/counter.h>
@@ -43,6 +46,7 @@
 #include <kin/segment.h>
 #include <kin/sem.h>
 #include <kin/spare.h>
+#include <kin/table.h>
 #include <kin/time.h>
 #include <kin/value.h>
 #include <kin/values.h>
