@@ -84,6 +84,7 @@ claimed(struct kn_control *control, uint32_t i, uint64_t owner)
 	uint32_t v = kn_load(used);
 
 	kn_wide_store(&t->waits, 0);
+	kn_wide_store(&t->notice, 0);
 	kn_wide_store(&t->label, 0);
 	kn_wide_store(&t->start, kn_peer_thread_start());
 	kn_wide_store(&t->tid, (uint32_t)gettid() |
@@ -92,9 +93,12 @@ claimed(struct kn_control *control, uint32_t i, uint64_t owner)
 		;
 }
 
-/* The stamp; 0: none is free. */
+/*
+ * The stamp; 0: none is free.  A notice that a dead thread has got is for
+ * others to find: such records come last.
+ */
 static uint32_t
-claim(struct kn_control *control)
+claim(struct kn_control *control, bool noticed)
 {
 	uint64_t process = (uint64_t)control->registry.party.stamp << 32;
 	uint32_t i;
@@ -103,7 +107,8 @@ claim(struct kn_control *control)
 		struct kn_thread *t = &control->threads->of[i];
 		uint64_t owner = kn_wide_load(&t->owner), mine;
 
-		if (state_of(owner) & KN_SLOT_ACTIVE)
+		if ((state_of(owner) & KN_SLOT_ACTIVE) ||
+		    (!noticed && (kn_wide_load(&t->notice) & KN_NOTICED)))
 			continue;
 		mine = process | state_of(owner) | KN_SLOT_ACTIVE;
 		if (!change(t, owner, mine))
@@ -368,10 +373,10 @@ enter(struct kn_control *control, uint32_t now)
 		r = -pthread_setspecific(ends, &ends);
 	if (r < 0)
 		return kn_fail(r, "a thread's key");
-	stamp = claim(control);
+	stamp = claim(control, false);
 	if (stamp == 0) {
 		sweep(control);
-		stamp = claim(control);
+		stamp = claim(control, true);
 	}
 	if (stamp == 0)
 		return kn_fail(-ENOSPC, "segment '%s': all %u threads live",

@@ -43,8 +43,21 @@ struct kn_thread {
 	kn_wide label;			/* of a wait; shm/deadlock.h */
 	kn_word ticket;			/* its place among those who wait */
 	kn_word wake;			/* KN_ASLEEP, on this word; ... */
-	uint64_t zero;
+	union {
+		kn_wide notice;		/* the condition it waits at, by its
+					   offset, | KN_NOTICED; 0 = none */
+		kn_word notice_half[2];
+	};
 };
+
+#define KN_NOTICED	1u
+
+/* A word to sleep on that has the notice's bit. */
+static inline kn_word *
+kn_thread_notice(struct kn_thread *t)
+{
+	return &t->notice_half[__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__];
+}
 
 #define KN_ASLEEP	0u
 #define KN_AWAKE	1u
