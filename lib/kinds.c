@@ -11,6 +11,7 @@
 #include "lib/array.h"
 #include "lib/barrier.h"
 #include "lib/cell.h"
+#include "lib/cond.h"
 #include "lib/event.h"
 #include "lib/heap.h"
 #include "lib/kinds.h"
@@ -18,6 +19,7 @@
 #include "lib/object.h"
 #include "lib/once.h"
 #include "lib/queue.h"
+#include "lib/rwlock.h"
 #include "lib/sem.h"
 #include "lib/table.h"
 #include "shm/control.h"
@@ -36,6 +38,8 @@ static const struct kn_kind_entry kinds[] = {
 	{ &kn_event_kind.kind, kn_object_facts },
 	{ &kn_barrier_kind.kind, kn_object_facts },
 	{ &kn_once_kind.kind, kn_object_facts },
+	{ &kn_rwlock_kind.kind, kn_object_facts },
+	{ &kn_cond_kind.kind, kn_object_facts },
 };
 
 const struct kn_kind_entry *

@@ -254,26 +254,9 @@ kin_lock_consistent(kin_lock *lock)
 void
 kin_lock_stat(kin_lock *lock, struct kin_lock_stat *ret)
 {
-	struct kn_mutex_shared *s;
-	struct kn_thread *t;
-
 	kn_assert(lock != NULL);
 	kn_assert(ret != NULL);
-	s = lock->mutex.shared;
-	*ret = (struct kin_lock_stat){
-		.inherited = kn_load(&s->inherited) != 0,
-		.waits = kn_wide_load(&s->waits),
-		.longest_ns = (int64_t)kn_wide_load(&s->longest_ns),
-		.deaths = kn_wide_load(&s->deaths),
-		.waiters = kn_control_count(lock->object.control,
-					    lock->mutex.at),
-	};
-	t = kn_control_thread(lock->object.control,
-			      kn_mutex_owner(kn_load(&s->word)));
-	if (t == NULL)
-		return;
-	ret->thread = (pid_t)(uint32_t)kn_wide_load(&t->tid);
-	ret->pid = kn_control_pid(lock->object.control, t);
+	kn_mutex_stat(&lock->mutex, ret);
 }
 
 int

@@ -317,8 +317,10 @@ look(struct waiter *w, uint32_t v, int *ret_taken)
 		return r;
 	if (r > 0) {
 		if (kn_cas_acquire(&w->m->shared->word, &v,
-				   w->me | KN_MUTEX_WAITER))
+				   w->me | KN_MUTEX_WAITER)) {
+			kn_control_bury(control, owner(v));
 			*ret_taken = 1;
+		}
 		return 0;
 	}
 	if (w->record != NULL &&
@@ -540,4 +542,24 @@ void
 kn_mutex_deepen(struct kn_mutex *m, uint32_t depth)
 {
 	kn_store(&m->shared->depth, depth);
+}
+
+void
+kn_mutex_stat(const struct kn_mutex *m, struct kin_lock_stat *ret)
+{
+	const struct kn_mutex_shared *s = m->shared;
+	struct kn_thread *t;
+
+	*ret = (struct kin_lock_stat){
+		.inherited = kn_load(&s->inherited) != 0,
+		.waits = kn_wide_load(&s->waits),
+		.longest_ns = (int64_t)kn_wide_load(&s->longest_ns),
+		.deaths = kn_wide_load(&s->deaths),
+		.waiters = kn_control_count(m->control, m->at),
+	};
+	t = kn_control_thread(m->control, owner(kn_load(&s->word)));
+	if (t == NULL)
+		return;
+	ret->thread = (pid_t)(uint32_t)kn_wide_load(&t->tid);
+	ret->pid = kn_control_pid(m->control, t);
 }

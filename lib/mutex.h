@@ -26,6 +26,8 @@
 
 #include <errno.h>
 
+#include <kin/lock.h>
+
 #include "shm/control.h"
 #include "shm/wait.h"
 
@@ -150,6 +152,8 @@ int kn_mutex_check(struct kn_mutex *m);
 /* For a condition: take it off whole, whatever its depth, and put that back. */
 int kn_mutex_release_all(struct kn_mutex *m, uint32_t *ret_depth);
 void kn_mutex_deepen(struct kn_mutex *m, uint32_t depth);
+
+void kn_mutex_stat(const struct kn_mutex *m, struct kin_lock_stat *ret);
 
 /* The stamp of who has it; 0: nobody, or it is kept for one. */
 static inline uint32_t

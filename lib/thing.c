@@ -19,6 +19,8 @@ static const struct kn_thing sem_thing = KN_OBJECT_THING("a semaphore");
 static const struct kn_thing event_thing = KN_OBJECT_THING("an event");
 static const struct kn_thing barrier_thing = KN_OBJECT_THING("a barrier");
 static const struct kn_thing once_thing = KN_OBJECT_THING("a once");
+static const struct kn_thing rwlock_thing = KN_OBJECT_THING("a rwlock");
+static const struct kn_thing cond_thing = KN_OBJECT_THING("a condition");
 
 static const struct kn_thing *things[KINDS] = {
 	[KIN_THING_SEGMENT] = &kn_segment_thing,
@@ -33,6 +35,8 @@ static const struct kn_thing *things[KINDS] = {
 	[KIN_THING_EVENT] = &event_thing,
 	[KIN_THING_BARRIER] = &barrier_thing,
 	[KIN_THING_ONCE] = &once_thing,
+	[KIN_THING_RWLOCK] = &rwlock_thing,
+	[KIN_THING_COND] = &cond_thing,
 };
 
 void

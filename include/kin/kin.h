@@ -13,6 +13,8 @@
  *      heap.h      blocks of memory        spare.h     without /proc
  *      array.h cell.h table.h              in memory: elements, one, records
  *      lock.h      one thread at a time    inspect.h   looking at what is there
+ *      lock.h      one thread at a time    rwlock.h    or many who only look
+ *      cond.h      wait for a change       inspect.h   looking at what is there
  *      sem.h       permits                 barrier.h   waiting for each other
  *      event.h     a flag to wait for      once.h      what runs only once
  */
@@ -22,6 +24,7 @@
 #include <kin/array.h>
 #include <kin/barrier.h>
 #include <kin/cell.h>
+#include <kin/cond.h>
 #include <kin/conn.h>
 #include <kin/context.h>
 #include <kin/counter.h>
@@ -43,6 +46,7 @@
 #include <kin/proxy.h>
 #include <kin/queue.h>
 #include <kin/readonly.h>
+#include <kin/rwlock.h>
 #include <kin/segment.h>
 #include <kin/sem.h>
 #include <kin/spare.h>
