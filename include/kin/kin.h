@@ -12,7 +12,6 @@
  *      dict.h list.h counter.h             view.h      part of a segment
  *      heap.h      blocks of memory        spare.h     without /proc
  *      array.h cell.h table.h              in memory: elements, one, records
- *      lock.h      one thread at a time    inspect.h   looking at what is there
  *      lock.h      one thread at a time    rwlock.h    or many who only look
  *      cond.h      wait for a change       inspect.h   looking at what is there
  *      sem.h       permits                 barrier.h   waiting for each other
