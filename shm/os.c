@@ -389,12 +389,6 @@ kn_os_futex_hand_wake(kn_word *w, int bit, const kn_word *sleepers, int n)
 }
 
 int
-kn_os_futex_or_wake(kn_word *w, int bits, int n)
-{
-	return futex_op_wake(w, FUTEX_OP_OR, bits, n);
-}
-
-int
 kn_os_futex_clear_wake(kn_word *w, int bits, int n)
 {
 	return futex_op_wake(w, FUTEX_OP_ANDN, bits, n);

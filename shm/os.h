@@ -89,7 +89,6 @@ int kn_os_futex_wake(const kn_word *w, int n);
  */
 int kn_os_futex_add_wake(kn_word *w, int add, int n);
 int kn_os_futex_set_wake(kn_word *w, int value, int n);
-int kn_os_futex_or_wake(kn_word *w, int bits, int n);
 /* *w becomes that one bit, and sleepers of another word wake. */
 int kn_os_futex_hand_wake(kn_word *w, int bit, const kn_word *sleepers, int n);
 int kn_os_futex_clear_wake(kn_word *w, int bits, int n);

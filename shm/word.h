@@ -146,13 +146,6 @@ kn_wide_add(kn_wide *w, uint64_t n)
 	return __atomic_fetch_add(&w->v, n, __ATOMIC_SEQ_CST);
 }
 
-static inline bool
-kn_wide_cas(kn_wide *w, uint64_t *expected, uint64_t v)
-{
-	return __atomic_compare_exchange_n(&w->v, expected, v, false,
-					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-}
-
 /* What stands before it is done before what comes after it, as far as this
  * CPU's program goes: all that the dead leave is a beginning of that. */
 static inline void
