@@ -218,10 +218,10 @@ read_again(kin_rwlock *rw, uint32_t me, uint32_t count)
 	kn_word *cell = kn_rwlock_cell(rw, kn_stamp_record(me,
 	    rw->object.control->bits));
 
-	if (count == KN_CELL_COUNT)
+	if (count == KN_READ_COUNT)
 		return kn_fail(-ENOSPC, "rwlock '%s': read %u times by one "
 			       "thread", rw->object.seg->label, count);
-	kn_store(cell, kn_cell_of(rw, me, count + 1));
+	kn_store(cell, kn_reader_cell(rw, me, count + 1));
 	return is_dirty(rw);
 }
 
@@ -235,7 +235,7 @@ read_slow(kin_rwlock *rw, kn_word *cell, uint32_t me, kin_time deadline)
 		r = mend(rw);
 	if (r < 0)
 		return r;
-	kn_store(cell, kn_cell_of(rw, me, 1));
+	kn_store(cell, kn_reader_cell(rw, me, 1));
 	(void)kn_mutex_release(&rw->mutex);
 	return is_dirty(rw);
 }
@@ -252,15 +252,15 @@ kin_rwlock_read(kin_rwlock *rw, kin_time deadline)
 	if (r < 0)
 		return r;
 	me = (uint32_t)r;
-	count = kn_cell_count(rw, me);
+	count = kn_reader_count(rw, me);
 	if (kn_unlikely(count != 0))
 		return read_again(rw, me, count);
 	cell = kn_rwlock_cell(rw, kn_stamp_record(me,
 						  rw->object.control->bits));
-	__atomic_store_n(&cell->v, kn_cell_of(rw, me, 1), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cell->v, kn_reader_cell(rw, me, 1), __ATOMIC_SEQ_CST);
 	if (kn_likely(kn_load_ordered(&rw->shared->writers.word) == 0))
 		return is_dirty(rw);
-	kn_cell_leave(rw, me);
+	kn_reader_leave(rw, me);
 	return read_slow(rw, cell, me, deadline);
 }
 
@@ -275,12 +275,12 @@ kin_rwlock_write(kin_rwlock *rw, kin_time deadline)
 	me = kn_control_me(rw->object.control);
 	if (me < 0)
 		return me;
-	if (kn_cell_count(rw, (uint32_t)me) != 0)
+	if (kn_reader_count(rw, (uint32_t)me) != 0)
 		return kn_lock_failed(&rw->object, -EDEADLK);
 	r = take_mutex(rw, deadline);
 	if (r < 0)
 		return r;
-	r = kn_cells_drain(rw, (uint32_t)me, deadline);
+	r = kn_readers_drain(rw, (uint32_t)me, deadline);
 	if (r < 0) {
 		(void)kn_mutex_release(&rw->mutex);
 		return kn_lock_failed(&rw->object, r);
@@ -318,7 +318,7 @@ kin_rwlock_downgrade(kin_rwlock *rw)
 	control = rw->object.control;
 	me = (uint32_t)kn_control_me(control);
 	kn_store(kn_rwlock_cell(rw, kn_stamp_record(me, control->bits)),
-		 kn_cell_of(rw, me, 1));
+		 kn_reader_cell(rw, me, 1));
 	kn_store(&rw->shared->writing, 0);
 	return kn_mutex_release(&rw->mutex);
 }
@@ -346,7 +346,7 @@ release_write(kin_rwlock *rw)
 	if (r == 0) {
 		kn_store(&rw->shared->writing, 0);
 		r = kn_mutex_release(&rw->mutex);
-	} else if (r == -EPERM && kn_cells_stale(rw)) {
+	} else if (r == -EPERM && kn_readers_stale(rw)) {
 		r = -ESTALE;
 	}
 	this_thread_holds_it = r != -EPERM;
@@ -364,15 +364,15 @@ kin_rwlock_release(kin_rwlock *rw)
 	me = kn_control_me(rw->object.control);
 	if (me < 0)
 		return me;
-	count = kn_cell_count(rw, (uint32_t)me);
+	count = kn_reader_count(rw, (uint32_t)me);
 	if (kn_unlikely(count == 0))
 		return release_write(rw);
 	if (count == 1)
-		kn_cell_leave(rw, (uint32_t)me);
+		kn_reader_leave(rw, (uint32_t)me);
 	else
 		kn_store(kn_rwlock_cell(rw, kn_stamp_record((uint32_t)me,
 					rw->object.control->bits)),
-			 kn_cell_of(rw, (uint32_t)me, count - 1));
+			 kn_reader_cell(rw, (uint32_t)me, count - 1));
 	return 0;
 }
 
@@ -383,7 +383,7 @@ kin_rwlock_stat(kin_rwlock *rw, struct kin_rwlock_stat *ret)
 {
 	kn_assert(rw != NULL);
 	kn_assert(ret != NULL);
-	*ret = (struct kin_rwlock_stat){ .readers = kn_cells_used(rw) };
+	*ret = (struct kin_rwlock_stat){ .readers = kn_readers_used(rw) };
 	kn_mutex_stat(&rw->mutex, &ret->writer);
 	ret->writer.inherited = (uint32_t)is_dirty(rw);
 }

@@ -19,10 +19,10 @@
 #include "lib/mutex.h"
 #include "lib/object.h"
 
-#define KN_CELLS_A_LINE	8u		/* of 128 bytes: so that the first
+#define KN_READERS_A_LINE	8u		/* of 128 bytes: so that the first
 					   threads have lines of their own */
-#define KN_CELL_COUNT	0xffffu
-#define KN_CELL_SHIFT	16		/* of the generation */
+#define KN_READ_COUNT	0xffffu
+#define KN_READ_SHIFT	16		/* of the generation */
 
 struct kn_rwlock_shared {
 	struct kn_mutex_shared writers;
@@ -51,7 +51,7 @@ extern const struct kn_object_kind kn_rwlock_kind;
 static inline uint32_t
 kn_rwlock_lines(uint32_t threads)
 {
-	return (threads + KN_CELLS_A_LINE - 1) / KN_CELLS_A_LINE;
+	return (threads + KN_READERS_A_LINE - 1) / KN_READERS_A_LINE;
 }
 
 static inline kn_word *
@@ -59,29 +59,29 @@ kn_rwlock_cell(const kin_rwlock *rw, uint32_t i)
 {
 	return &rw->shared->cells[i % rw->lines * (KN_LINE / 4) +
 				  i / rw->lines * (KN_LINE / 4 /
-						   KN_CELLS_A_LINE)];
+						   KN_READERS_A_LINE)];
 }
 
-/* lib/rwlock_cells.c */
+/* lib/rwlock_readers.c */
 
 /* How often it is read by the thread of that stamp. */
-uint32_t kn_cell_count(const kin_rwlock *rw, uint32_t stamp);
+uint32_t kn_reader_count(const kin_rwlock *rw, uint32_t stamp);
 
 /* The value that says: read so often by the thread of that stamp. */
-uint32_t kn_cell_of(const kin_rwlock *rw, uint32_t stamp, uint32_t count);
+uint32_t kn_reader_cell(const kin_rwlock *rw, uint32_t stamp, uint32_t count);
 
 /* Our cell becomes 0; a writer that sleeps on it wakes. */
-void kn_cell_leave(kin_rwlock *rw, uint32_t stamp);
+void kn_reader_leave(kin_rwlock *rw, uint32_t stamp);
 
 /*
  * The writer's: until all cells are 0.  0; -ETIMEDOUT, -EDEADLK: no sentence;
  * -EUCLEAN, -EBADF.
  */
-int kn_cells_drain(kin_rwlock *rw, uint32_t me, kin_time deadline);
+int kn_readers_drain(kin_rwlock *rw, uint32_t me, kin_time deadline);
 
 /* Is one of them read by the process that this one was forked from? */
-bool kn_cells_stale(const kin_rwlock *rw);
+bool kn_readers_stale(const kin_rwlock *rw);
 
-uint32_t kn_cells_used(const kin_rwlock *rw);
+uint32_t kn_readers_used(const kin_rwlock *rw);
 
 #endif

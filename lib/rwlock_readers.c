@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock_cells.c - who reads: a cell for each thread
+ * rwlock_readers.c - who reads: a cell for each thread
  */
 #include <errno.h>
 
@@ -17,28 +17,28 @@ record_of(const kin_rwlock *rw, uint32_t stamp)
 static uint32_t
 generation_of(const kin_rwlock *rw, uint32_t stamp)
 {
-	return stamp >> rw->object.control->bits & KN_CELL_COUNT;
+	return stamp >> rw->object.control->bits & KN_READ_COUNT;
 }
 
 uint32_t
-kn_cell_of(const kin_rwlock *rw, uint32_t stamp, uint32_t count)
+kn_reader_cell(const kin_rwlock *rw, uint32_t stamp, uint32_t count)
 {
-	return count == 0 ? 0 : generation_of(rw, stamp) << KN_CELL_SHIFT |
+	return count == 0 ? 0 : generation_of(rw, stamp) << KN_READ_SHIFT |
 				count;
 }
 
 uint32_t
-kn_cell_count(const kin_rwlock *rw, uint32_t stamp)
+kn_reader_count(const kin_rwlock *rw, uint32_t stamp)
 {
 	uint32_t v = kn_load_relaxed(kn_rwlock_cell(rw, record_of(rw, stamp)));
 
-	return v >> KN_CELL_SHIFT == generation_of(rw, stamp)
-	       ? v & KN_CELL_COUNT : 0;
+	return v >> KN_READ_SHIFT == generation_of(rw, stamp)
+	       ? v & KN_READ_COUNT : 0;
 }
 
 /* A writer may sleep on it only while it has the mutex. */
 void
-kn_cell_leave(kin_rwlock *rw, uint32_t stamp)
+kn_reader_leave(kin_rwlock *rw, uint32_t stamp)
 {
 	kn_word *cell = kn_rwlock_cell(rw, record_of(rw, stamp));
 	const kn_word *writer = &rw->shared->writers.word;
@@ -73,7 +73,7 @@ reader_of(const kin_rwlock *rw, uint32_t i, uint32_t v)
 	uint32_t stamp = kn_thread_stamp((uint32_t)owner, i, control->bits);
 
 	return (owner & KN_SLOT_ACTIVE) &&
-	       generation_of(rw, stamp) == v >> KN_CELL_SHIFT ? stamp : 0;
+	       generation_of(rw, stamp) == v >> KN_READ_SHIFT ? stamp : 0;
 }
 
 /*
@@ -175,7 +175,7 @@ drain(kin_rwlock *rw, kin_time deadline, struct kn_deadlock *deadlock)
 }
 
 int
-kn_cells_drain(kin_rwlock *rw, uint32_t me, kin_time deadline)
+kn_readers_drain(kin_rwlock *rw, uint32_t me, kin_time deadline)
 {
 	struct kn_deadlock deadlock = { 0 };
 	struct kn_control *control = rw->object.control;
@@ -195,7 +195,7 @@ kn_cells_drain(kin_rwlock *rw, uint32_t me, kin_time deadline)
 /* ---- for others ---- */
 
 bool
-kn_cells_stale(const kin_rwlock *rw)
+kn_readers_stale(const kin_rwlock *rw)
 {
 	uint32_t i;
 
@@ -210,7 +210,7 @@ kn_cells_stale(const kin_rwlock *rw)
 }
 
 uint32_t
-kn_cells_used(const kin_rwlock *rw)
+kn_readers_used(const kin_rwlock *rw)
 {
 	uint32_t i, n = 0;
 
