@@ -19,6 +19,19 @@ kn_process_note(kin_process *p, int signal)
 		__atomic_fetch_or(&p->sent, 1ull << signal, __ATOMIC_RELAXED);
 }
 
+static int
+deliver(kin_process *p, int signal)
+{
+	bool ended;
+
+	if (p->role == KN_OURSELVES)
+		return kn_os_signal_self(signal);
+	kn_self_lock();
+	ended = p->ended;
+	kn_self_unlock();
+	return ended ? -ESRCH : kn_os_signal(p->pidfd, signal);
+}
+
 int
 kin_process_signal(kin_process *p, int signal)
 {
@@ -29,8 +42,7 @@ kin_process_signal(kin_process *p, int signal)
 	if (r < 0)
 		return r;
 	kn_process_note(p, signal);
-	r = p->role == KN_OURSELVES ? kn_os_signal_self(signal) :
-	    p->pidfd >= 0 ? kn_os_signal(p->pidfd, signal) : -ESRCH;
+	r = deliver(p, signal);
 	return r < 0 ? kn_fail(r, "signal %d to process '%s'", signal, p->name)
 		     : 0;
 }
