@@ -35,6 +35,10 @@ static const struct bench_row *const rows[] = {
 	&bench_call_one, &bench_call_one_epoll, &bench_call_one_two,
 	&bench_call_deep, &bench_call_deep_epoll, &bench_call_deep_two,
 	&bench_python,
+	&bench_start_fork, &bench_start_spawn, &bench_start_server,
+	&bench_crowd_fork, &bench_crowd_spawn, &bench_crowd_server,
+	&bench_python_fork, &bench_python_spawn, &bench_python_server,
+	&bench_start_large,		/* last: what it has, it keeps */
 };
 #define ROWS	(sizeof(rows) / sizeof(rows[0]))
 
@@ -143,6 +147,8 @@ main(int argc, char **argv)
 	size_t n = 0, i;
 	int r;
 
+	if (argc == 2 && strcmp(argv[1], BENCH_END) == 0)
+		return 0;
 	r = kin_init(argc, argv);
 	if (r == 0)		/* what is measured side by side is inherited */
 		r = kin_context_set_default(kin_context_fork());

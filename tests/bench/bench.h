@@ -45,6 +45,19 @@ extern const struct bench_row bench_call_one, bench_call_deep;
 extern const struct bench_row bench_call_one_epoll, bench_call_deep_epoll;
 extern const struct bench_row bench_call_one_two, bench_call_deep_two;
 extern const struct bench_row bench_python;
+extern const struct bench_row bench_start_fork, bench_start_spawn;
+extern const struct bench_row bench_start_server, bench_start_large;
+extern const struct bench_row bench_crowd_fork, bench_crowd_spawn;
+extern const struct bench_row bench_crowd_server;
+extern const struct bench_row bench_python_fork, bench_python_spawn;
+extern const struct bench_row bench_python_server;
+
+/* What a Python program prints that is given the seconds and a word. */
+int bench_python_run(const char *program, const char *word, double seconds,
+		     double *ret);
+
+/* The one argument of a program that is to end at once: row_start.c. */
+#define BENCH_END	"--end"
 
 struct bench_result {
 	const struct bench_row *row;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * row_python.c - Python's manager, with the same counter
+ * row_python.c - Python's manager, with the same counter; and its processes
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -55,10 +55,11 @@ read_figure(int fd, double *ret)
 }
 
 static int
-start(pid_t *ret_pid, int out, const char *seconds)
+start(pid_t *ret_pid, int out, const char *program, const char *seconds,
+      const char *word)
 {
-	char *argv[] = { (char *)"python3", (char *)"-c", (char *)script,
-			 (char *)seconds, NULL };
+	char *argv[] = { (char *)"python3", (char *)"-c", (char *)program,
+			 (char *)seconds, (char *)word, NULL };
 	posix_spawn_file_actions_t actions;
 	int r;
 
@@ -72,8 +73,9 @@ start(pid_t *ret_pid, int out, const char *seconds)
 	return r == ENOENT ? BENCH_NONE : -r;
 }
 
-static int
-python(double seconds, double *ret)
+int
+bench_python_run(const char *program, const char *word, double seconds,
+		 double *ret)
 {
 	char text[32];
 	int fds[2], status, r;
@@ -82,7 +84,7 @@ python(double seconds, double *ret)
 	snprintf(text, sizeof(text), "%g", seconds);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	r = start(&pid, fds[1], text);
+	r = start(&pid, fds[1], program, text, word);
 	close(fds[1]);
 	if (r == 0) {
 		r = read_figure(fds[0], ret);
@@ -100,7 +102,7 @@ python_on_one(double seconds, double *ret)
 
 	(void)duo_cpus(cpu);
 	r = duo_stay_on(cpu[0]);
-	return r < 0 ? r : python(seconds, ret);
+	return r < 0 ? r : bench_python_run(script, "", seconds, ret);
 }
 
 static int
