@@ -16,6 +16,7 @@
  *      cond.h      wait for a change       inspect.h   looking at what is there
  *      sem.h       permits                 barrier.h   waiting for each other
  *      event.h     a flag to wait for      once.h      what runs only once
+ *      context.h   how processes start
  */
 #ifndef KIN_KIN_H
 #define KIN_KIN_H

@@ -111,7 +111,8 @@ struct kin_process_opts {
 #define KIN_SIGNALLED	2u		/* by a signal */
 #define KIN_UNKNOWN	3u		/* ended, but somebody else took the
 					   status: the application's waitpid,
-					   or an ignored SIGCHLD */
+					   an ignored SIGCHLD, or init, since
+					   its fork server was killed */
 
 struct kin_status {
 	uint32_t how;			/* KIN_EXITED, KIN_SIGNALLED, ... */
