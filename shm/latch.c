@@ -142,6 +142,20 @@ kn_latch_take_slow(kn_word *w, struct kn_party *me, kin_time deadline)
 	return r;
 }
 
+/* The count tells signal handlers to keep away, of the first as of both. */
+int
+kn_latch_take_second(kn_word *w, struct kn_party *me, kin_time deadline)
+{
+	int r = 0;
+
+	kn_latch_held++;
+	if (!spin(w, me))
+		r = take(w, me, deadline);
+	if (r < 0)
+		kn_latch_held--;
+	return r;
+}
+
 void
 kn_latch_release_slow(kn_word *w, uint32_t stamp)
 {
@@ -158,7 +172,7 @@ kn_latch_release_slow(kn_word *w, uint32_t stamp)
 	(void)kn_os_futex_wake(w, 1);
 }
 
-void
+bool
 kn_latch_repair(kn_word *w, uint32_t stamp)
 {
 	uint32_t v = kn_load(w);
@@ -168,6 +182,7 @@ kn_latch_repair(kn_word *w, uint32_t stamp)
 		if (kn_cas(w, &v, 0)) {
 			if (v & KN_LATCH_WAITER)
 				(void)kn_os_futex_wake(w, 1);
-			return;
+			return true;
 		}
+	return false;
 }

@@ -10,6 +10,9 @@
  * compare-and-swap too, or, with sleepers, one FUTEX_WAKE_OP.  What a latch
  * guards must be right at every instruction of its holder.
  *
+ * Who holds one may take a second one, where all who do so take the two in the
+ * same order.
+ *
  * Never held across user code.  Kin calls from a signal handler that has
  * interrupted a holder are refused: they would wait for themselves.
  */
@@ -44,7 +47,7 @@ struct kn_party {
 
 extern struct kn_slices kn_latch_slices;
 extern __thread int kn_latch_held
-    __attribute__((tls_model("initial-exec")));	/* by this thread: 0 or 1 */
+    __attribute__((tls_model("initial-exec")));	/* by this thread */
 
 int kn_latch_take_slow(kn_word *w, struct kn_party *me, kin_time deadline);
 void kn_latch_release_slow(kn_word *w, uint32_t stamp);
@@ -65,6 +68,9 @@ kn_latch_take(kn_word *w, struct kn_party *me, kin_time deadline)
 	return kn_latch_take_slow(w, me, deadline);
 }
 
+/* The same for one who holds another latch already. */
+int kn_latch_take_second(kn_word *w, struct kn_party *me, kin_time deadline);
+
 static inline void
 kn_latch_release(kn_word *w, const struct kn_party *me)
 {
@@ -82,7 +88,7 @@ kn_latch_released(void)
 	kn_latch_held--;
 }
 
-/* For reapers: free it if the dead owner of stamp holds it. */
-void kn_latch_repair(kn_word *w, uint32_t stamp);
+/* For reapers: free it if the dead owner of stamp holds it; did it? */
+bool kn_latch_repair(kn_word *w, uint32_t stamp);
 
 #endif

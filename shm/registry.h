@@ -109,6 +109,15 @@ kn_registry_joined(const struct kn_registry *reg)
 	       kn_self_generation();
 }
 
+/* Is that the stamp of who has this slot, as far as anybody has found out? */
+static inline bool
+kn_registry_has(const struct kn_registry *reg, uint32_t slot, uint32_t stamp)
+{
+	uint32_t state = kn_load(&reg->roster->slots[slot].state);
+
+	return (state & KN_SLOT_ACTIVE) && kn_stamp_of(state, slot) == stamp;
+}
+
 /* Our slot becomes free, if we have one in this process. */
 void kn_registry_leave(struct kn_registry *reg);
 
