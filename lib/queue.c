@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.c - kin_queue: a ring, a latch for each side, and waiting for the other
+ * queue.c - kin_queue: how it lies in memory, making it, taking part
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "lib/queue.h"
+#include "shm/control.h"
 #include "shm/error.h"
 #include "shm/wait.h"
 
@@ -14,11 +15,14 @@
 #define BYTES_MAX	((uint64_t)KN_UNITS_MAX * KN_UNIT)
 #define MEMBERS_DEFAULT	128u
 #define ROOM		4u		/* a putter spins for a quarter of it */
-#define SWEEP		4u		/* members looked at after a slice */
 
-const struct kn_kind kn_queue_kind = { 2, 1, "queue", "a queue" };
+#define FLAGS	(KN_QUEUE_KEPT | KIN_QUEUE_OPEN_OR_CREATE | KN_TRUST)
 
-/* ---- making and joining ---- */
+const struct kn_kind kn_queue_kind = {
+	2, KN_QUEUE_LAYOUT, "queue", "a queue"
+};
+
+/* ---- its layout ---- */
 
 static uint64_t
 up_to(uint64_t n, uint64_t multiple)
@@ -26,95 +30,119 @@ up_to(uint64_t n, uint64_t multiple)
 	return (n + multiple - 1) / multiple * multiple;
 }
 
+/* All that is chosen is in geo, and the offsets are worked out; its bytes. */
 static uint64_t
-lay_out(struct kn_queue_geometry *geo, uint64_t bytes, uint32_t members,
-	int64_t spin_ns)
+lay_out(struct kn_queue_geometry *geo, uint32_t shared)
 {
-	uint64_t units = KN_UNIT;
+	uint64_t at = sizeof(*geo);
+	uint64_t slots = geo->members != 0 ? geo->members : shared;
 
-	while (units * KN_UNIT < bytes)
-		units *= 2;
-	*geo = (struct kn_queue_geometry){
-		.roster = sizeof(*geo),
-		.units = units,
-		.members = members,
-		.spin_ns = spin_ns,
-	};
-	geo->ring = up_to(geo->roster + kn_roster_bytes(members), KN_LINE);
-	geo->bytes = geo->ring + sizeof(struct kn_ring_shared);
-	return geo->bytes + units * KN_UNIT;
+	geo->roster = geo->members != 0 ? at : 0;
+	if (geo->members != 0)
+		at += up_to(kn_roster_bytes((uint32_t)geo->members), KN_LINE);
+	geo->tasks = geo->flags & KIN_QUEUE_TASKS ? at : 0;
+	if (geo->flags & KIN_QUEUE_TASKS)
+		at += up_to(sizeof(struct kn_tasks) +
+			    slots * sizeof(struct kn_owed), KN_LINE);
+	geo->ring = at;
+	geo->bytes = at + sizeof(struct kn_ring_shared);
+	return geo->bytes + geo->units * KN_UNIT;
+}
+
+/* How many members the control part has of the segment that it is to be in. */
+static uint32_t
+shared_members(const struct kin_queue_opts *opts)
+{
+	return opts->segment != NULL ? opts->segment->members : 0;
 }
 
 uint64_t
 kn_queue_lay_out(struct kn_queue_geometry *geo,
 		 const struct kin_queue_opts *opts)
 {
-	return lay_out(geo, opts->bytes, opts->members, opts->spin_ns);
+	*geo = (struct kn_queue_geometry){
+		.units = KN_UNIT,
+		.members = opts->members,
+		.spin_ns = opts->spin_ns,
+		.most = opts->messages,
+		.flags = opts->flags & KN_QUEUE_KEPT,
+	};
+	while (geo->units * KN_UNIT < opts->bytes)
+		geo->units *= 2;
+	return lay_out(geo, shared_members(opts));
 }
 
 uint64_t
-kn_queue_bytes(const struct kn_queue_geometry *geo)
+kn_queue_bytes(const struct kn_queue_geometry *geo, uint32_t shared)
 {
-	struct kn_queue_geometry right;
+	struct kn_queue_geometry right = *geo;
 	uint64_t bytes;
 
 	if (geo->units < KN_UNIT || geo->units > KN_UNITS_MAX ||
-	    (geo->units & (geo->units - 1)) != 0 || geo->members == 0 ||
-	    geo->members > KN_SLOTS_MAX || geo->spin_ns < KIN_SPIN_NEVER)
+	    (geo->units & (geo->units - 1)) != 0 ||
+	    geo->members > KN_SLOTS_MAX ||
+	    (geo->members == 0) != (shared != 0) ||
+	    (geo->flags & ~(uint64_t)KN_QUEUE_KEPT) != 0 ||
+	    geo->spin_ns < KIN_SPIN_NEVER)
 		return 0;
-	bytes = lay_out(&right, geo->units * KN_UNIT, (uint32_t)geo->members,
-			geo->spin_ns);
-	return right.roster == geo->roster && right.ring == geo->ring &&
-	       right.bytes == geo->bytes ? bytes : 0;
+	bytes = lay_out(&right, shared);
+	return right.roster == geo->roster && right.tasks == geo->tasks &&
+	       right.ring == geo->ring && right.bytes == geo->bytes ? bytes : 0;
 }
 
 int
-kn_queue_check(const struct kn_queue_geometry *geo, uint64_t body_bytes)
+kn_queue_check(const struct kn_queue_geometry *geo, uint32_t shared,
+	       uint64_t body_bytes)
 {
-	if (kn_queue_bytes(geo) != body_bytes)
+	if (kn_queue_bytes(geo, shared) != body_bytes)
 		return kn_fail(-EUCLEAN, "queue: its layout contradicts "
 			       "itself");
 	return 0;
 }
 
+/* ---- taking part ---- */
+
 /*
  * Of the dead, only latches need freeing, and that only so that sleepers need
  * not find out; sleepers of the commit words are woken because the dead one
- * may have absorbed a wake that was meant for one of them.
+ * may have absorbed a wake that was meant for one of them.  What it owed counts
+ * for nothing once its slot is free; whoever waits for that is told now, too,
+ * so it is taken back before.
  */
 static void
 repair(void *arg, uint32_t stamp)
 {
-	struct kn_ring_shared *shared = arg;
+	struct kin_queue *q = arg;
+	struct kn_ring_shared *shared = q->ring.shared;
 
-	kn_latch_repair(&shared->put.latch, stamp);
-	kn_latch_repair(&shared->get.latch, stamp);
+	if (kn_latch_repair(&shared->put.latch, stamp))
+		kn_wide_add(&shared->put.takeovers, 1);
+	if (kn_latch_repair(&shared->get.latch, stamp))
+		kn_wide_add(&shared->get.takeovers, 1);
 	kn_wait_wake(&shared->put.commit);
 	kn_wait_wake(&shared->get.commit);
+	if (q->tasks == NULL)
+		return;
+	(void)kn_pay(&q->tasks->owed[kn_stamp_slot(stamp)], stamp, UINT64_MAX);
+	kn_wait_stir(&q->tasks->join);
 }
 
-static inline bool
-is_spoilt(const kin_queue *q)
-{
-	return __atomic_load_n(&q->spoilt, __ATOMIC_RELAXED) != 0;
-}
-
-static int
-spoilt_before(const kin_queue *q)
+int
+kn_queue_spoilt_before(const kin_queue *q)
 {
 	return kn_fail(-EUCLEAN, "queue '%s' was found spoilt before",
 		       q->seg->label);
 }
 
 /* Joining anew, we may have been moved to other CPUs, too. */
-static int __attribute__((noinline))
-join_slow(kin_queue *q)
+int __attribute__((noinline))
+kn_queue_enter_slow(kin_queue *q)
 {
 	int r;
 
-	if (is_spoilt(q))
-		return spoilt_before(q);
-	r = kn_registry_join(&q->registry);
+	if (kn_queue_spoilt(q))
+		return kn_queue_spoilt_before(q);
+	r = kn_registry_join(q->reg);
 	if (r < 0)
 		return r;
 	kn_spin_init(&q->put_spin, q->spin_ns);
@@ -122,12 +150,52 @@ join_slow(kin_queue *q)
 	return 0;
 }
 
-static inline int
-join(kin_queue *q)
+/* The ring, as this process sees it. */
+static void
+open_ring(kin_queue *q, unsigned char *body)
 {
-	if (kn_likely(kn_registry_joined(&q->registry) && !is_spoilt(q)))
-		return 0;
-	return join_slow(q);
+	const struct kn_queue_geometry *geo = &q->geo;
+	uint64_t far = geo->units / ROOM;
+
+	if (geo->most != 0 && geo->most / ROOM < far)
+		far = geo->most / ROOM;
+	q->far = far > 0 ? (uint32_t)far : 1;
+	q->spin_ns = geo->spin_ns;
+	q->fails = geo->flags & KIN_QUEUE_FAIL;
+	q->ring.shared = (struct kn_ring_shared *)(void *)(body + geo->ring);
+	q->ring.bytes = body + geo->bytes;
+	q->ring.units = (uint32_t)geo->units;
+	q->ring.limit = kn_ring_limit((uint32_t)geo->units);
+	q->ring.most = geo->most;
+	q->ring.drops = geo->flags & KIN_QUEUE_DROP_OLDEST;
+	if (geo->tasks == 0)
+		return;
+	q->tasks = (struct kn_tasks *)(void *)(body + geo->tasks);
+	q->ring.owed = q->tasks->owed;
+}
+
+static int
+open_registry(kin_queue *q, unsigned char *body)
+{
+	const struct kn_queue_geometry *geo = &q->geo;
+	struct kn_control *control;
+	int r;
+
+	if (geo->members == 0) {
+		r = kn_control_of(&control, q->seg);
+		if (r < 0)
+			return r;
+		q->reg = &control->registry;
+		/* Others may have joined it, and we have no spins yet. */
+		return kn_queue_enter_slow(q);
+	}
+	q->reg = &q->registry;
+	r = kn_registry_init(&q->registry,
+			     (struct kn_roster *)(void *)(body + geo->roster),
+			     q->seg->body_at + q->offset + geo->roster,
+			     (uint32_t)geo->members, q->seg->fd, repair, q);
+	q->registry.name = q->seg->name;
+	return r < 0 ? r : kn_queue_enter(q);
 }
 
 int
@@ -145,19 +213,9 @@ kn_queue_take_hold(kin_queue **ret_q, kin_segment *seg, uint64_t offset,
 	}
 	q->seg = seg;
 	q->offset = offset;
-	q->spin_ns = geo->spin_ns;
-	q->ring.shared = (struct kn_ring_shared *)(void *)(body + geo->ring);
-	q->ring.bytes = body + geo->bytes;
-	q->ring.units = (uint32_t)geo->units;
-	q->ring.limit = kn_ring_limit((uint32_t)geo->units);
-	r = kn_registry_init(&q->registry,
-			     (struct kn_roster *)(void *)(body + geo->roster),
-			     seg->body_at + offset + geo->roster,
-			     (uint32_t)geo->members,
-			     seg->fd, repair, q->ring.shared);
-	q->registry.name = seg->name;
-	if (r == 0)
-		r = join(q);
+	q->geo = *geo;
+	open_ring(q, body);
+	r = open_registry(q, body);
 	if (r < 0) {
 		kin_queue_close(q);
 		return r;
@@ -166,37 +224,71 @@ kn_queue_take_hold(kin_queue **ret_q, kin_segment *seg, uint64_t offset,
 	return 0;
 }
 
-static int
-check_place(const struct kin_queue_opts *opts)
+/* ---- making and joining ---- */
+
+/* What cannot be had together; NULL = nothing. */
+static const char *
+contradiction(const struct kin_queue_opts *opts)
 {
 	if (opts->segment == NULL && opts->offset != 0)
-		return kn_fail(-EINVAL, "queue: an offset, but no segment");
+		return "an offset, but no segment";
 	if (opts->segment != NULL && opts->label != NULL)
-		return kn_fail(-EINVAL, "queue: in a segment it has that one's "
-			       "label");
-	return 0;
+		return "in a segment it has that one's label";
+	if (opts->segment != NULL && opts->name != NULL)
+		return "in a segment it has no name of its own";
+	if (opts->segment != NULL && opts->segment->members != 0 &&
+	    opts->members != 0)
+		return "in a segment with members it has those";
+	if (opts->name == NULL &&
+	    (opts->flags & (KIN_QUEUE_OPEN_OR_CREATE | KN_TRUST)))
+		return "nothing to open: it has no name";
+	if (opts->name == NULL && opts->mode != 0)
+		return "a mode, but no name";
+	if ((opts->flags & KIN_QUEUE_FAIL) &&
+	    (opts->flags & KIN_QUEUE_DROP_OLDEST))
+		return "full, it either fails or drops";
+	return NULL;
 }
 
 static int
-check_opts(struct kin_queue_opts *opts)
+check_opts(const struct kin_queue_opts *opts)
 {
-	if (opts->flags != 0 || opts->reserved != 0)
-		return kn_fail(-EINVAL, "queue: flags %#x, reserved %#x",
-			       opts->flags, opts->reserved);
+	const char *wrong = contradiction(opts);
+
+	if ((opts->flags & ~FLAGS) != 0 || opts->reserved != 0 ||
+	    (opts->mode & ~0777u) != 0 || opts->reserved2 != 0)
+		return kn_fail(-EINVAL, "queue: flags %#x, mode %04o, reserved "
+			       "%#x and %#x", opts->flags, opts->mode,
+			       opts->reserved, opts->reserved2);
+	if (wrong != NULL)
+		return kn_fail(-EINVAL, "queue: %s", wrong);
 	if (opts->spin_ns < KIN_SPIN_NEVER)
 		return kn_fail(-EINVAL, "queue: spin_ns of %" PRId64,
 			       opts->spin_ns);
-	if (opts->bytes == 0)
-		opts->bytes = BYTES_DEFAULT;
-	if (opts->members == 0)
-		opts->members = MEMBERS_DEFAULT;
 	if (opts->bytes > BYTES_MAX)
 		return kn_fail(-EINVAL, "queue of %" PRIu64 " bytes; %" PRIu64
 			       " at most", opts->bytes, BYTES_MAX);
 	if (opts->members > KN_SLOTS_MAX)
 		return kn_fail(-EINVAL, "queue of %u members; %u at most",
 			       opts->members, KN_SLOTS_MAX);
-	return check_place(opts);
+	return 0;
+}
+
+int
+kn_queue_opts(struct kin_queue_opts *ret, const struct kin_queue_opts *user)
+{
+	int r;
+
+	r = kn_opts_copy(ret, sizeof(*ret), user);
+	if (r == 0)
+		r = check_opts(ret);
+	if (r < 0)
+		return r;
+	if (ret->bytes == 0)
+		ret->bytes = BYTES_DEFAULT;
+	if (ret->members == 0 && shared_members(ret) == 0)
+		ret->members = MEMBERS_DEFAULT;
+	return 0;
 }
 
 size_t
@@ -205,55 +297,65 @@ kin_queue_room(const struct kin_queue_opts *user)
 	struct kn_queue_geometry geo;
 	struct kin_queue_opts opts;
 
-	if (kn_opts_copy(&opts, sizeof(opts), user) < 0 ||
-	    check_opts(&opts) < 0)
+	if (kn_queue_opts(&opts, user) < 0)
 		return 0;
 	return (size_t)kn_queue_lay_out(&geo, &opts);
 }
 
 int
-kin_queue_create(kin_queue **ret_q, const struct kin_queue_opts *user)
+kn_queue_make(kin_queue **ret_q, const struct kin_queue_opts *opts)
 {
 	struct kn_queue_geometry geo;
-	struct kn_segment_plan plan = { .kind = &kn_queue_kind };
-	struct kin_queue_opts opts;
+	struct kn_segment_plan plan = {
+		.kind = &kn_queue_kind,
+		.body_bytes = kn_queue_lay_out(&geo, opts),
+		.name = opts->name,
+		.label = opts->label,
+		.flags = opts->flags & KN_TRUST,
+		.mode = opts->mode,
+	};
 	kin_segment *seg;
 	int r;
 
-	kn_assert(ret_q != NULL);
-	r = kn_opts_copy(&opts, sizeof(opts), user);
-	if (r == 0)
-		r = check_opts(&opts);
-	if (r < 0)
-		return r;
-	if (opts.segment != NULL)
-		return kn_queue_place(ret_q, &opts);
-	plan.body_bytes = lay_out(&geo, opts.bytes, opts.members,
-				  opts.spin_ns);
-	plan.label = opts.label;
 	r = kn_segment_make(&seg, &plan);
 	if (r < 0)
 		return r;
 	/* All else begins as zeros. */
 	*(struct kn_queue_geometry *)kn_segment_body(seg) = geo;
+	r = kn_segment_publish(seg, &plan);
+	if (r < 0) {
+		kin_segment_close(seg);
+		return r;
+	}
 	return kn_queue_take_hold(ret_q, seg, 0, &geo);
 }
 
 int
-kin_queue_attach(kin_queue **ret_q, int fd)
+kin_queue_create(kin_queue **ret_q, const struct kin_queue_opts *user)
 {
-	struct kn_queue_geometry geo;
-	kin_segment *seg;
+	struct kin_queue_opts opts;
 	int r;
 
 	kn_assert(ret_q != NULL);
-	r = kn_segment_attach(&seg, fd, &kn_queue_kind);
+	r = kn_queue_opts(&opts, user);
 	if (r < 0)
 		return r;
+	if (opts.segment != NULL)
+		return kn_queue_place(ret_q, &opts);
+	return opts.name != NULL ? kn_queue_create_named(ret_q, &opts)
+				 : kn_queue_make(ret_q, &opts);
+}
+
+int
+kn_queue_adopt(kin_queue **ret_q, kin_segment *seg)
+{
+	struct kn_queue_geometry geo;
+	int r;
+
 	if (seg->body_bytes >= sizeof(geo)) {
 		geo = *(volatile struct kn_queue_geometry *)
 		    kn_segment_body(seg);
-		r = kn_queue_check(&geo, seg->body_bytes);
+		r = kn_queue_check(&geo, seg->members, seg->body_bytes);
 	} else {
 		r = kn_fail(-EUCLEAN, "queue '%s' of %zu bytes", seg->label,
 			    seg->body_bytes);
@@ -265,234 +367,39 @@ kin_queue_attach(kin_queue **ret_q, int fd)
 	return kn_queue_take_hold(ret_q, seg, 0, &geo);
 }
 
+int
+kin_queue_attach(kin_queue **ret_q, int fd)
+{
+	kin_segment *seg;
+	int r;
+
+	kn_assert(ret_q != NULL);
+	r = kn_segment_attach(&seg, fd, &kn_queue_kind);
+	return r < 0 ? r : kn_queue_adopt(ret_q, seg);
+}
+
+/* What this handle owes is another's no more. */
+static void
+write_off(kin_queue *q)
+{
+	uint32_t stamp = q->reg->party.stamp;
+	uint64_t of = kn_wide_load(&q->owed.of);
+
+	if (!kn_registry_joined(q->reg) || (uint32_t)of != stamp || of >> 32 == 0)
+		return;
+	(void)kn_pay(&q->tasks->owed[kn_stamp_slot(stamp)], stamp, of >> 32);
+	kn_wait_stir(&q->tasks->join);
+}
+
 /* Takes a queue in any state that taking hold can leave it in. */
 void
 kin_queue_close(kin_queue *q)
 {
 	if (q == NULL)
 		return;
+	if (q->tasks != NULL && q->reg != NULL)
+		write_off(q);
 	kn_registry_leave(&q->registry);
 	kin_segment_close(q->seg);
 	free(q);
-}
-
-/* ---- put, get, shutdown ---- */
-
-/* The sentence for a number that the ring or a latch came back with. */
-static int
-failed(kin_queue *q, int r, const char *timeout)
-{
-	switch (r) {
-	case -ETIMEDOUT:
-		return kn_fail(r, "queue '%s' %s until the deadline",
-			       q->seg->label, timeout);
-	case -EPIPE:
-		return kn_fail(r, "queue '%s' was shut down", q->seg->label);
-	case -EBUSY:	/* a latch; the word may have changed since */
-		return kn_fail(-ETIMEDOUT, "queue '%s': another process, at "
-			       "work or stopped in it, was in the way until "
-			       "the deadline", q->seg->label);
-	case -EDEADLK:
-		return kn_fail(r, "queue '%s': called from a signal handler "
-			       "that interrupted a call", q->seg->label);
-	case -EUCLEAN:	/* whoever found it out has said what is wrong */
-		__atomic_store_n(&q->spoilt, 1, __ATOMIC_RELAXED);
-		return r;
-	default:
-		return r;
-	}
-}
-
-/* One try, then a sleep until the other side moves; again and again. */
-static int
-put(kin_queue *q, const void *msg, uint32_t len, kin_time deadline,
-    struct kn_wait *wait)
-{
-	struct kn_ring_shared *shared = q->ring.shared;
-	struct kn_party *me = &q->registry.party;
-	uint32_t seen, passed = ~0u;
-	int r;
-
-	for (;;) {
-		r = kn_ring_put(&q->ring, me, msg, len, &seen, deadline);
-		if (kn_likely(r != KN_RING_WAIT))
-			return r;
-		/* Woken for room that is not enough for us: it may be for
-		 * another.  Once for each head, or two of us would wake each
-		 * other for ever; and once is enough, as the kernel wakes
-		 * first who has slept longest. */
-		if (wait->woken && seen != passed) {
-			passed = seen;
-			wait->woken = false;
-			kn_wait_pass(&shared->get.commit);
-		}
-		r = kn_wait_move(wait, &shared->get.commit, seen,
-				 &shared->put.shut, deadline);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			kn_registry_sweep(&q->registry, SWEEP);
-	}
-}
-
-int
-kin_queue_put(kin_queue *q, const void *msg, size_t len, kin_time deadline)
-{
-	struct kn_wait wait;
-	int r;
-
-	kn_assert(q != NULL);
-	kn_assert(msg != NULL || len == 0);
-	if (kn_unlikely(len > q->ring.limit))
-		return kn_fail(-EMSGSIZE, "message of %zu bytes; queue '%s' "
-			       "takes %u", len, q->seg->label, q->ring.limit);
-	if (msg == NULL)
-		msg = "";
-	r = join(q);
-	if (kn_unlikely(r < 0))
-		return r;
-	wait = kn_wait_begin(&q->put_spin, q->ring.units / ROOM);
-	r = put(q, msg, (uint32_t)len, deadline, &wait);
-	if (kn_unlikely(wait.woken))
-		kn_wait_end(&wait, &q->ring.shared->get.commit,
-			    kn_ring_full_head(&q->ring),
-			    &q->ring.shared->put.shut);
-	return kn_likely(r == 0) ? 0 : failed(q, r, "had no room");
-}
-
-static int
-get(kin_queue *q, void *buf, size_t cap, uint32_t *ret_len, kin_time deadline,
-    struct kn_wait *wait)
-{
-	struct kn_ring_shared *shared = q->ring.shared;
-	struct kn_party *me = &q->registry.party;
-	uint32_t seen;
-	int r;
-
-	for (;;) {
-		r = kn_ring_get(&q->ring, me, buf, cap, ret_len, &seen,
-				deadline);
-		if (kn_likely(r != KN_RING_WAIT))
-			return r;
-		r = kn_wait_move(wait, &shared->put.commit, seen,
-				 &shared->put.shut, deadline);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			kn_registry_sweep(&q->registry, SWEEP);
-	}
-}
-
-ssize_t
-kin_queue_get(kin_queue *q, void *buf, size_t cap, kin_time deadline)
-{
-	struct kn_wait wait;
-	char nothing;
-	uint32_t len;
-	int r;
-
-	kn_assert(q != NULL);
-	kn_assert(buf != NULL || cap == 0);
-	if (buf == NULL)
-		buf = &nothing;
-	r = join(q);
-	if (kn_unlikely(r < 0))
-		return r;
-	wait = kn_wait_begin(&q->get_spin, 1);
-	wait.settles = true;		/* who moves the tail looks at shut */
-	r = get(q, buf, cap, &len, deadline, &wait);
-	if (kn_unlikely(wait.woken))
-		kn_wait_end(&wait, &q->ring.shared->put.commit,
-			    kn_ring_empty_tail(&q->ring),
-			    &q->ring.shared->put.shut);
-	if (kn_likely(r == 0))
-		return len;
-	if (r == -EMSGSIZE)
-		return kn_fail(r, "message of %u bytes in queue '%s', buffer "
-			       "of %zu", len, q->seg->label, cap);
-	return failed(q, r, "stayed empty");
-}
-
-/*
- * Under the putters' latch: a put that has seen the queue open has moved the
- * tail when we set the word, so a getter that sees it set and nothing there
- * knows that nothing will come.  Sleepers are woken under the latch of the
- * word that they sleep on; a getter that is stopped in the middle does not
- * hold us up, and putters then learn it at their slice's end.  So does a putter
- * that is about to sleep when another one sets the bit again: see wait.h.
- */
-int
-kin_queue_shutdown(kin_queue *q, kin_time deadline)
-{
-	struct kn_ring_shared *shared;
-	struct kn_sentence sentence;
-	struct kn_party *me;
-	int r;
-
-	kn_assert(q != NULL);
-	r = join(q);
-	if (r < 0)
-		return r;
-	shared = q->ring.shared;
-	me = &q->registry.party;
-	r = kn_latch_take(&shared->put.latch, me, deadline);
-	if (r < 0)
-		return failed(q, r, "");
-	kn_store(&shared->put.shut, 1);
-	kn_wait_stir(&shared->put.commit);
-	kn_latch_release(&shared->put.latch, me);
-
-	kn_sentence_save(&sentence);
-	if (kn_latch_take(&shared->get.latch, me, KIN_NOWAIT) >= 0) {
-		kn_wait_stir(&shared->get.commit);
-		kn_latch_release(&shared->get.latch, me);
-	} else {
-		kn_wait_wake(&shared->get.commit);
-		kn_sentence_restore(&sentence);
-	}
-	return 0;
-}
-
-int
-kin_queue_reap(kin_queue *q)
-{
-	kn_assert(q != NULL);
-	if (is_spoilt(q))
-		return spoilt_before(q);
-	return kn_registry_reap(&q->registry, q->seg->label);
-}
-
-/* ---- what there is to know ---- */
-
-ssize_t
-kin_queue_len(kin_queue *q)
-{
-	int64_t len;
-
-	kn_assert(q != NULL);
-	if (is_spoilt(q))
-		return spoilt_before(q);
-	len = kn_ring_len(&q->ring);
-	return len < 0 ? failed(q, (int)len, "") : (ssize_t)len;
-}
-
-size_t
-kin_queue_limit(const kin_queue *q)
-{
-	kn_assert(q != NULL);
-	return q->ring.limit;
-}
-
-int
-kin_queue_fd(const kin_queue *q)
-{
-	kn_assert(q != NULL);
-	return q->seg->fd;
-}
-
-const char *
-kin_queue_label(const kin_queue *q)
-{
-	kn_assert(q != NULL);
-	return q->seg->label;
 }

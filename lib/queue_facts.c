@@ -25,6 +25,7 @@ struct look {
 	bool still;			/* the ring is of one moment */
 	struct kn_members members;
 	struct kn_slot slots[KN_SLOTS_MAX];
+	struct kn_owed owed[KN_SLOTS_MAX];	/* if it keeps tasks */
 };
 
 /* So much from that offset of the body: all of it, or false. */
@@ -66,7 +67,7 @@ copy_all(struct look *look, const struct kn_header *header)
 	if (kn_os_stat(look->fd, &st) < 0 ||
 	    header->body_bytes < sizeof(look->geo) ||
 	    !copy(look->fd, 0, &look->geo, sizeof(look->geo)) ||
-	    kn_queue_check(&look->geo, header->body_bytes) < 0)
+	    kn_queue_check(&look->geo, 0, header->body_bytes) < 0)
 		return false;
 	*members = (struct kn_members){
 		.fd = look->fd,
@@ -76,6 +77,10 @@ copy_all(struct look *look, const struct kn_header *header)
 		.n = (uint32_t)look->geo.members,
 		.slots = look->slots,
 	};
+	if (look->geo.tasks != 0 &&
+	    !copy(look->fd, look->geo.tasks + sizeof(struct kn_tasks),
+		  look->owed, look->geo.members * sizeof(look->owed[0])))
+		return false;
 	return copy_ring(look) &&
 	       copy(look->fd, look->geo.roster +
 		    offsetof(struct kn_roster, deaths), &members->deaths,
@@ -115,38 +120,84 @@ latch(const struct look *look, const char *key, uint32_t v,
 		       look->slots[slot].pid.v, kn_members_life(&look->members, slot), waited);
 }
 
-/*
- * How full it is.  A record takes a unit at least, so there are no more
- * messages than units, and some where there is a unit.
- */
-static void
-contents(struct look *look, struct kn_listener *to)
+/* What there was at one moment; -EUCLEAN is told, too. */
+static bool
+sum_up(struct look *look, struct kn_ring_sum *ret, struct kn_listener *to)
 {
 	struct kn_ring ring = {
 		.shared = &look->ring,
 		.units = (uint32_t)look->geo.units,
 	};
-	uint32_t head = kn_position(look->ring.get.commit.v);
-	uint32_t tail = kn_position(look->ring.put.commit.v);
-	uint32_t used = (tail - head) & KN_POSITION;
-	int64_t messages = kn_ring_len(&ring);
 
 	if (!look->still) {
 		kn_say(to, "messages", "too busy to count");
-	} else if (messages < 0 || used > ring.units || messages > used ||
-		   (messages == 0) != (used == 0)) {
-		kn_say(to, "messages", "unknown");
-		kn_say(to, KN_TROUBLE, "queue: its positions and counts "
-		       "contradict each other");
-	} else {
-		kn_say(to, "messages", "%" PRId64 " (%" PRIu64 " bytes of %"
-		       PRIu64 ")", messages, (uint64_t)used * KN_UNIT,
-		       look->geo.units * KN_UNIT);
+		return false;
 	}
-	kn_say(to, "head", "unit %u, position %u", head & (ring.units - 1),
-	       head);
-	kn_say(to, "tail", "unit %u, position %u", tail & (ring.units - 1),
-	       tail);
+	if (kn_ring_sum(&ring, ret) == 0)
+		return true;
+	kn_say(to, "messages", "unknown");
+	kn_say(to, KN_TROUBLE, "queue: its positions and counts contradict "
+	       "each other");
+	return false;
+}
+
+/* How full it is, and was. */
+static void
+contents(const struct look *look, const struct kn_ring_sum *sum,
+	 struct kn_listener *to)
+{
+	uint32_t units = (uint32_t)look->geo.units;
+
+	kn_say(to, "messages", "%" PRIu64 " (%" PRIu64 " bytes of %" PRIu64
+	       ")", sum->puts - sum->gets, (uint64_t)sum->units * KN_UNIT,
+	       look->geo.units * KN_UNIT);
+	kn_say(to, "high water", "%" PRIu64 " bytes",
+	       kn_queue_high(look->ring.put.high.v, sum->units, units));
+	kn_say(to, "puts", "%" PRIu64 " (%" PRIu64 " bytes)", sum->puts,
+	       sum->put_bytes);
+	kn_say(to, "gets", "%" PRIu64 " (%" PRIu64 " bytes)",
+	       sum->gets - sum->drops, sum->got_bytes);
+	kn_say(to, "copied", "%" PRIu64 " bytes",
+	       sum->put_bytes + sum->got_bytes);
+	if (look->geo.flags & KIN_QUEUE_DROP_OLDEST)
+		kn_say(to, "drops", "%" PRIu64, sum->drops);
+}
+
+/* Of those who have a slot by this copy. */
+static void
+unfinished(const struct look *look, const struct kn_ring_sum *sum,
+	   struct kn_listener *to)
+{
+	uint64_t left = sum->puts - sum->gets;
+	uint32_t i;
+
+	if (look->geo.tasks == 0)
+		return;
+	for (i = 0; i < look->geo.members; i++) {
+		uint32_t state = look->slots[i].state.v;
+		uint64_t of = look->owed[i].of.v;
+
+		if ((state & KN_SLOT_ACTIVE) &&
+		    kn_stamp_of(state, i) == (uint32_t)of)
+			left += of >> 32;
+	}
+	kn_say(to, "unfinished", "%" PRIu64, left);
+}
+
+static void
+words(const struct look *look, struct kn_listener *to)
+{
+	const struct kn_side *put = &look->ring.put, *get = &look->ring.get;
+	uint32_t head = kn_position(get->commit.v);
+	uint32_t tail = kn_position(put->commit.v);
+	uint32_t last = (uint32_t)look->geo.units - 1;
+
+	kn_say(to, "head", "unit %u, position %u", head & last, head);
+	kn_say(to, "tail", "unit %u, position %u", tail & last, tail);
+	kn_say(to, "slept", "%" PRIu64 " puts, %" PRIu64 " gets",
+	       put->waits.v, get->waits.v);
+	kn_say(to, "takeovers", "%" PRIu64,
+	       put->takeovers.v + get->takeovers.v);
 }
 
 static const char *
@@ -164,6 +215,12 @@ settings(const struct kn_queue_geometry *geo, struct kn_listener *to)
 {
 	kn_say(to, "limit", "%u bytes a message",
 	       kn_ring_limit((uint32_t)geo->units));
+	if (geo->most != 0)
+		kn_say(to, "at most", "%" PRIu64 " messages", geo->most);
+	kn_say(to, "when full", "%s",
+	       geo->flags & KIN_QUEUE_FAIL ? "a put fails" :
+	       geo->flags & KIN_QUEUE_DROP_OLDEST ? "the oldest is dropped" :
+	       "a put waits");
 	if (geo->spin_ns > 0)
 		kn_say(to, "spin", "%" PRId64 " ns", geo->spin_ns);
 	else
@@ -175,6 +232,7 @@ void
 kn_queue_facts(int fd, const struct kn_header *header, struct kn_listener *to)
 {
 	struct look *look = calloc(1, sizeof(*look));
+	struct kn_ring_sum sum;
 
 	if (look == NULL) {
 		to->r = -ENOMEM;
@@ -185,7 +243,11 @@ kn_queue_facts(int fd, const struct kn_header *header, struct kn_listener *to)
 		kn_say(to, KN_TROUBLE, "queue: its layout contradicts itself");
 		goto out;
 	}
-	contents(look, to);
+	if (sum_up(look, &sum, to)) {
+		contents(look, &sum, to);
+		unfinished(look, &sum, to);
+	}
+	words(look, to);
 	kn_say(to, "state", "%s",
 	       look->ring.put.shut.v != 0 ? "shut down" : "open");
 	kn_say(to, "asleep", "%s", sleepers(&look->ring));

@@ -104,7 +104,7 @@ kin_queue_attach_at(kin_queue **ret_q, kin_segment *seg, uint64_t offset)
 		return kn_fail(-EPROTO, "no queue at offset %" PRIu64 " of "
 			       "segment '%s'", offset, seg->label);
 	geo = *(volatile struct kn_queue_geometry *)there;
-	bytes = kn_queue_bytes(&geo);
+	bytes = kn_queue_bytes(&geo, seg->members);
 	if (bytes == 0 || bytes > room)
 		return kn_fail(-EUCLEAN, "queue at offset %" PRIu64 " of "
 			       "segment '%s': its layout contradicts itself",

@@ -2,167 +2,63 @@
 /*
  * ring.c - the bytes of a queue, and the two words that say which are messages
  */
-#include <errno.h>
-#include <string.h>
-
-#include "lib/ring.h"
-#include "shm/error.h"
-#include "shm/wait.h"
-
-/*
- * A mark is one wide word, length | MARK << 32: written and read at once, so
- * that what was checked is what is used.
- */
-#define MARK		0x006b696eu	/* tells a mark from rubbish */
-
-_Static_assert(sizeof(kn_wide) == KN_MARK, "layout");
-_Static_assert(KN_RECORD_UNITS == KN_PUBLISH_MAX, "a record is one publish");
-
-static uint32_t
-units_of(uint32_t len)
-{
-	return (len + KN_MARK + KN_UNIT - 1) / KN_UNIT;
-}
-
-static uint32_t
-distance(uint32_t from, uint32_t to)
-{
-	return (to - from) & KN_POSITION;
-}
-
-static kn_wide *
-mark_at(const struct kn_ring *ring, uint32_t position)
-{
-	return (kn_wide *)(void *)(ring->bytes +
-	    (size_t)(position & (ring->units - 1)) * KN_UNIT);
-}
-
-/* What fits behind the mark at position before the ring's end. */
-static size_t
-straight(const struct kn_ring *ring, uint32_t position)
-{
-	return (size_t)(ring->units - (position & (ring->units - 1))) *
-	       KN_UNIT - KN_MARK;
-}
-
-static void
-copy_in(const struct kn_ring *ring, uint32_t position, const void *msg,
-	uint32_t len)
-{
-	size_t first = straight(ring, position);
-	unsigned char *at = (unsigned char *)(mark_at(ring, position) + 1);
-
-	if (kn_likely(len <= first)) {
-		memcpy(at, msg, len);
-		return;
-	}
-	memcpy(at, msg, first);
-	memcpy(ring->bytes, (const unsigned char *)msg + first, len - first);
-}
-
-static void
-copy_out(const struct kn_ring *ring, uint32_t position, void *buf,
-	 uint32_t len)
-{
-	size_t first = straight(ring, position);
-	const unsigned char *at =
-	    (const unsigned char *)(mark_at(ring, position) + 1);
-
-	if (kn_likely(len <= first)) {
-		memcpy(buf, at, len);
-		return;
-	}
-	memcpy(buf, at, first);
-	memcpy((unsigned char *)buf + first, ring->bytes, len - first);
-}
-
-/* The count that holds at position, and the cell to write the next one to. */
-static uint32_t
-tally(const struct kn_side *side, uint32_t position, int *ret_spare)
-{
-	uint64_t cell = kn_wide_load(&side->tally[0]);
-
-	*ret_spare = 1;
-	if ((uint32_t)cell != position) {
-		cell = kn_wide_load(&side->tally[1]);
-		*ret_spare = 0;
-	}
-	return (uint32_t)(cell >> 32);
-}
-
-/*
- * Count one message, then move: the linearisation point of put and of get.
- * Killed between the two, the spare cell names a position that the word does
- * not have, and the next holder writes it anew.
- *
- * On success the latch is free again: in the same step, if nobody sleeps on
- * either word.  (ThreadSanitizer takes words of two sizes for two things.)
- */
-static int
-commit(struct kn_side *side, const struct kn_party *me, uint32_t position,
-       uint32_t n)
-{
-	uint32_t next = (position + n) & KN_POSITION;
-	int spare;
-	uint32_t count = tally(side, position, &spare);
-
-	kn_wide_store(&side->tally[spare], next | (uint64_t)(count + 1) << 32);
-#if !KN_TSAN
-	if (kn_likely(kn_wide_cas_release(&side->both,
-					  kn_wide_of(me->stamp, position << 1),
-					  kn_wide_of(0, next << 1)))) {
-		kn_latch_released();
-		return 0;
-	}
-#endif
-	if (kn_publish(&side->commit, position, n) < 0)
-		return -EUCLEAN;
-	kn_latch_release(&side->latch, me);
-	return 0;
-}
-
-/* How far the other side is, as the hint has it or, if that won't do, anew. */
-static uint32_t
-look_across(struct kn_side *side, const struct kn_side *across)
-{
-	uint32_t position = kn_position(kn_load(&across->commit));
-
-	kn_store_relaxed(&side->other, position);
-	return position;
-}
-
-static int
-spoilt(const char *what)
-{
-	return kn_fail(-EUCLEAN, "queue: %s", what);
-}
+#include "lib/ring_inside.h"
 
 /* Under the latch; it is free again if this returns 0. */
 static int
-put(struct kn_ring *ring, const struct kn_party *me, const void *msg,
-    uint32_t len, uint32_t *ret_seen)
+put(struct kn_ring *ring, struct kn_party *me, const void *msg, uint32_t len,
+    uint32_t *ret_seen, kin_time deadline)
 {
 	struct kn_side *side = &ring->shared->put;
 	uint32_t tail = kn_position(kn_load_relaxed(&side->commit));
-	uint32_t head = kn_load_relaxed(&side->other);
 	uint32_t n = units_of(len);
+	int r;
 
 	if (kn_unlikely(kn_load(&side->shut) != 0))
 		return -EPIPE;
-	if (distance(head, tail) + n > ring->units) {
-		head = look_across(side, &ring->shared->get);
-		if (distance(head, tail) > ring->units)
-			return spoilt("its positions contradict each other");
-		if (distance(head, tail) + n > ring->units) {
-			*ret_seen = head;
-			return KN_RING_WAIT;
-		}
+	if (kn_unlikely(!fits(ring, tail, n, 0))) {
+		r = kn_ring_find_room(ring, me, tail, n, 0, ret_seen,
+				      deadline);
+		if (r != 0)
+			return r;
 	}
-	kn_wide_store(mark_at(ring, tail), len | (uint64_t)MARK << 32);
-	copy_in(ring, tail, msg, len);
-	if (kn_unlikely(commit(side, me, tail, n) < 0))
-		return spoilt("its tail moved under us");
-	return 0;
+	write_record(ring, tail, msg, len);
+	return commit(ring, side, me, tail, (struct run){ n, 1, len, 0 });
+}
+
+int
+kn_ring_find_message(struct kn_ring *ring, uint32_t head, uint32_t *ret_there,
+		     uint32_t *ret_seen)
+{
+	struct kn_side *side = &ring->shared->get;
+	/* Shut before tail: then that tail is the last one. */
+	bool shut = kn_load(&ring->shared->put.shut) != 0;
+	uint32_t tail = look_across(side, &ring->shared->put);
+
+	*ret_there = distance(head, tail);
+	if (*ret_there > ring->units)
+		return spoilt("its positions contradict each other");
+	if (*ret_there != 0)
+		return 0;
+	*ret_seen = tail;
+	return shut ? -EPIPE : KN_RING_WAIT;
+}
+
+/* The oldest message, where there is one; under the latch. */
+static inline int
+oldest(struct kn_ring *ring, uint32_t head, uint32_t *ret_len,
+       uint32_t *ret_seen)
+{
+	struct kn_side *side = &ring->shared->get;
+	uint32_t there = distance(head, kn_load_relaxed(&side->other));
+	int r;
+
+	if (there == 0 || there > ring->units) {
+		r = kn_ring_find_message(ring, head, &there, ret_seen);
+		if (r != 0)
+			return r;
+	}
+	return record_at(ring, head, there, ret_len);
 }
 
 static int
@@ -171,35 +67,19 @@ get(struct kn_ring *ring, const struct kn_party *me, void *buf, size_t cap,
 {
 	struct kn_side *side = &ring->shared->get;
 	uint32_t head = kn_position(kn_load_relaxed(&side->commit));
-	uint32_t tail = kn_load_relaxed(&side->other);
-	uint32_t there = distance(head, tail);
-	uint64_t mark;
-	uint32_t len;
+	uint32_t len = 0;
+	int r;
 
-	if (there == 0 || there > ring->units) {
-		/* Shut before tail: then that tail is the last one. */
-		bool shut = kn_load(&ring->shared->put.shut) != 0;
-
-		tail = look_across(side, &ring->shared->put);
-		there = distance(head, tail);
-		if (there > ring->units)
-			return spoilt("its positions contradict each other");
-		if (there == 0) {
-			*ret_seen = tail;
-			return shut ? -EPIPE : KN_RING_WAIT;
-		}
-	}
-	mark = kn_wide_load(mark_at(ring, head));
-	len = (uint32_t)mark;
-	if (mark >> 32 != MARK || len > ring->limit || units_of(len) > there)
-		return spoilt("a record's mark is none");
+	r = oldest(ring, head, &len, ret_seen);
+	if (r != 0)
+		return r;
 	*ret_len = len;
 	if (len > cap)
 		return -EMSGSIZE;
 	copy_out(ring, head, buf, len);
-	if (kn_unlikely(commit(side, me, head, units_of(len)) < 0))
-		return spoilt("its head moved under us");
-	return 0;
+	r = owe(ring, me, 1);
+	return r < 0 ? r : commit(ring, side, me, head,
+				  (struct run){ units_of(len), 1, len, 0 });
 }
 
 /*
@@ -210,15 +90,15 @@ int
 kn_ring_put(struct kn_ring *ring, struct kn_party *me, const void *msg,
 	    uint32_t len, uint32_t *ret_seen, kin_time deadline)
 {
-	kn_word *latch = &ring->shared->put.latch;
+	struct kn_side *side = &ring->shared->put;
 	int r;
 
-	r = kn_latch_take(latch, me, deadline);
+	r = enter(side, me, deadline);
 	if (kn_unlikely(r < 0))
 		return r;
-	r = put(ring, me, msg, len, ret_seen);
+	r = put(ring, me, msg, len, ret_seen, deadline);
 	if (kn_unlikely(r != 0))
-		kn_latch_release(latch, me);
+		kn_latch_release(&side->latch, me);
 	return r;
 }
 
@@ -226,60 +106,35 @@ int
 kn_ring_get(struct kn_ring *ring, struct kn_party *me, void *buf, size_t cap,
 	    uint32_t *ret_len, uint32_t *ret_seen, kin_time deadline)
 {
-	kn_word *latch = &ring->shared->get.latch;
+	struct kn_side *side = &ring->shared->get;
 	int r;
 
-	r = kn_latch_take(latch, me, deadline);
+	r = enter(side, me, deadline);
 	if (kn_unlikely(r < 0))
 		return r;
 	r = get(ring, me, buf, cap, ret_len, ret_seen);
 	if (kn_unlikely(r != 0))
-		kn_latch_release(latch, me);
+		kn_latch_release(&side->latch, me);
 	return r;
 }
 
-/*
- * Both counts, with neither word moved in between: one moment.  Where both
- * sides are so busy that this does not come about, the counts are a moment
- * apart, and what was put in between is counted.
- */
-int64_t
-kn_ring_len(const struct kn_ring *ring)
+/* Nothing moves, so it is whole only under the latch. */
+int
+kn_ring_peek(struct kn_ring *ring, struct kn_party *me, void *buf, size_t cap,
+	     uint32_t *ret_len, uint32_t *ret_seen, kin_time deadline)
 {
-	const struct kn_side *put = &ring->shared->put;
-	const struct kn_side *get = &ring->shared->get;
-	uint32_t len = 0, used = 0;
-	bool whole = false;
-	int tries, spare;
+	struct kn_side *side = &ring->shared->get;
+	uint32_t head;
+	int r;
 
-	for (tries = 0; tries < 1000 && !whole; tries++) {
-		uint32_t head = kn_position(kn_load(&get->commit));
-		uint32_t out = tally(get, head, &spare);
-		uint32_t tail = kn_position(kn_load(&put->commit));
-
-		len = tally(put, tail, &spare) - out;
-		whole = kn_position(kn_load(&get->commit)) == head &&
-			kn_position(kn_load(&put->commit)) == tail;
-		used = distance(head, tail);
-		if (whole && used > ring->units)
-			return spoilt("its positions contradict each other");
-	}
-	/* A message takes a unit at least. */
-	if (whole && (len > used || (len == 0) != (used == 0)))
-		return spoilt("its counts contradict its positions");
-	return len < ring->units ? len : ring->units;
-}
-
-uint32_t
-kn_ring_empty_tail(const struct kn_ring *ring)
-{
-	return kn_position(kn_load(&ring->shared->get.commit));
-}
-
-uint32_t
-kn_ring_full_head(const struct kn_ring *ring)
-{
-	uint32_t tail = kn_position(kn_load(&ring->shared->put.commit));
-
-	return (tail - ring->units) & KN_POSITION;
+	r = enter(side, me, deadline);
+	if (r < 0)
+		return r;
+	head = kn_position(kn_load_relaxed(&side->commit));
+	r = oldest(ring, head, ret_len, ret_seen);
+	if (r == 0)
+		copy_out(ring, head, buf, *ret_len < cap ? *ret_len
+							 : (uint32_t)cap);
+	kn_latch_release(&side->latch, me);
+	return r;
 }

@@ -50,6 +50,7 @@ struct kn_wait {
 					   not move it */
 	bool woken;			/* a wake was absorbed: pass it on */
 	bool again;			/* not the first sleep of this wait */
+	uint32_t passed;		/* by kn_wait_pass, at that position */
 	bool settles;			/* *w stays once *stop is set, and its
 					   bit is anybody's to clear */
 };
@@ -80,11 +81,26 @@ kn_publish(kn_word *w, uint32_t position, uint32_t n)
 	return kn_publish_slow(w, position, n);
 }
 
-static inline struct kn_wait
-kn_wait_begin(struct kn_spin *spin, uint32_t far)
+/* Field by field: a struct that is returned gets copied in pieces that do not
+ * fit what was stored, which takes the time of a whole put. */
+static inline void
+kn_wait_begin(struct kn_wait *wait, struct kn_spin *spin, uint32_t far)
 {
-	return (struct kn_wait){ spin, far, kn_wait_slices.first_ns, 0,
-				 false, false, false };
+	wait->spin = spin;
+	wait->far = far;
+	wait->slice_ns = kn_wait_slices.first_ns;
+	wait->slice_end = 0;
+	wait->woken = false;
+	wait->again = false;
+	wait->settles = false;
+	wait->passed = ~0u;
+}
+
+/* Did it sleep, or try to?  Only then was it woken. */
+static inline bool
+kn_wait_slept(const struct kn_wait *wait)
+{
+	return wait->slice_end != 0;
 }
 
 /*

@@ -129,9 +129,9 @@ START_TEST(counts_that_contradict_are_nonsense)
 {
 	kin_queue *q = queue_of(256);
 
-	kn_wide_store(&put_side(q)->tally[0], 17ull << 32);
+	kn_wide_store(&put_side(q)->passed[0].messages, 17);
 	ck_kin_fails(-EUCLEAN, kin_queue_len(q));
-	kn_wide_store(&put_side(q)->tally[0], UINT64_MAX << 32);
+	kn_wide_store(&put_side(q)->passed[0].messages, UINT64_MAX);
 	ck_kin_fails(-EUCLEAN, kin_queue_len(q));
 	kin_queue_close(q);
 }
@@ -260,9 +260,9 @@ begin_at(kin_queue *q, uint32_t position, uint32_t count)
 	for (i = 0; i < 2; i++) {
 		kn_store(&sides[i]->commit, position << 1);
 		kn_store(&sides[i]->other, position);
-		kn_wide_store(&sides[i]->tally[0],
-			      position | (uint64_t)count << 32);
-		kn_wide_store(&sides[i]->tally[1], 0);
+		kn_wide_store(&sides[i]->passed[0].at, position);
+		kn_wide_store(&sides[i]->passed[0].messages, count);
+		kn_wide_store(&sides[i]->passed[1].at, ~0u);
 	}
 }
 

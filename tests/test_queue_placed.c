@@ -168,7 +168,7 @@ START_TEST(where_there_is_none_none_is_joined)
 	ck_kin_fails(-EINVAL, kin_queue_attach_at(&other, seg, 8));
 	ck_kin_fails(-EINVAL, kin_queue_attach_at(&other, seg, ROOM));
 	ck_kin_fails(-EPROTO, kin_queue_attach(&other, kin_segment_fd(seg)));
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 6; i++) {
 		static const uint64_t odd[] = { 0, 1, 1u << 20, 1ull << 40,
 						UINT64_MAX };
 		uint64_t was = words[i];
@@ -176,7 +176,7 @@ START_TEST(where_there_is_none_none_is_joined)
 
 		for (k = 0; k < 5; k++) {
 			/* One member fits into the place of two. */
-			if (i == 4 && odd[k] == 1)
+			if (odd[k] == was || (i == 5 && odd[k] == 1))
 				continue;
 			words[i] = odd[k];
 			ck_kin_fails(-EUCLEAN,

@@ -130,9 +130,10 @@ END_TEST
 START_TEST(only_a_word_that_settles_loses_its_bit)
 {
 	struct kn_spin never = { 0 };
-	struct kn_wait wait = kn_wait_begin(&never, 1);
+	struct kn_wait wait;
 	kn_word w = { 10 }, shut = { 1 };
 
+	kn_wait_begin(&wait, &never, 1);
 	ck_assert_int_eq(kn_wait_move(&wait, &w, 5, &shut, KIT_PATIENCE), 0);
 	ck_assert_uint_eq(kn_load(&w), 10 | KN_WAITER);
 	kn_store(&w, 10);

@@ -5,19 +5,20 @@
  *      put ──▶ ┌────────┬───┬──────────────┬─────┐ ──▶ get
  *      put ──▶ │ record │ r │ record       │ ... │ ──▶ get
  *              └────────┴───┴──────────────┴─────┘
- *              a ring of bytes, in one anonymous segment
+ *              a ring of bytes, in a segment
  *
- * One process creates the queue; others inherit the handle by fork, or attach
- * to its descriptor.  Anyone may put and anyone may get.  Messages have any
- * length from 0 bytes to kin_queue_limit().
+ * One process creates the queue; others inherit the handle by fork, attach to
+ * its descriptor, or open it by name.  Anyone may put and anyone may get.
+ * Messages have any length from 0 bytes to kin_queue_limit().
  *
  * Order    Strict first in, first out: one order of puts, seen by all.
  * Threads  Any call from any thread; close must be the handle's last.  None
  *          may be made from a signal handler (-EDEADLK where that is seen).
  * Fork     The child's copy of a handle is good; each side closes its own.
- * Crash    A putter that dies has put its message whole or not at all.  A
- *          getter that dies leaves the message, or takes it along: a message
- *          whose put returned is lost only in the hands of a dead getter.
+ * Crash    A putter that dies has put its message whole or not at all, and of
+ *          many in one call the first ones.  A getter that dies leaves the
+ *          message, or takes it along: a message whose put returned is lost
+ *          only in the hands of a dead getter, or where the queue drops.
  *          Whoever waits for the dead goes on within a slice (2 ms to 1 s)
  *          and never past its deadline.  Dead is who was killed, has ended,
  *          or is another program now (exec); nobody who is stopped, slow,
@@ -32,9 +33,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <kin/error.h>
 #include <kin/opts.h>
+#include <kin/segment.h>
 #include <kin/time.h>
 #include <kin/values.h>
 
@@ -42,13 +45,25 @@ KIN_BEGIN
 
 #define KIN_SPIN_NEVER	(-1)
 
+/* Join the one of that name, if there is one; else create it. */
+#define KIN_QUEUE_OPEN_OR_CREATE	0x01u
+/* Where it is full, a put does not wait: it is -ENOSPC at once. */
+#define KIN_QUEUE_FAIL			0x02u
+/* Where it is full, a put drops the oldest messages until there is room. */
+#define KIN_QUEUE_DROP_OLDEST		0x04u
+/* It counts what is unfinished: for kin_queue_task_done and kin_queue_join. */
+#define KIN_QUEUE_TASKS			0x08u
+
 struct kin_queue_opts {
 	uint32_t size;			/* set by KIN_OPTS */
-	uint32_t flags;			/* must be 0 */
+	uint32_t flags;			/* KIN_QUEUE_...; with a name also
+					   KIN_TRUST_... (kin/segment.h) */
 	uint64_t bytes;			/* of the ring; 0 = 64 KiB; rounded up
 					   to a power of two */
 	uint32_t members;		/* processes at once, at most; 0 = 128;
-					   1000 is the most */
+					   1000 is the most.  In a segment that
+					   has members of its own it is those,
+					   and this must be 0 */
 	uint32_t reserved;		/* must be 0 */
 	int64_t spin_ns;		/* how long to spin before sleeping;
 					   0 = as long as a wake-up costs here,
@@ -60,26 +75,43 @@ struct kin_queue_opts {
 					   own.  Then it has no label */
 	uint64_t offset;		/* in kin_segment_data(), a multiple of
 					   128 */
+	uint64_t messages;		/* at once, at most; 0 = as many as the
+					   ring has room for */
+	const char *name;		/* NULL = none.  Names of queues and
+					   segments are of one kind */
+	uint32_t mode;			/* permissions of a named one, whatever
+					   the umask; 0 = 0600 */
+	uint32_t reserved2;		/* must be 0 */
 };
 
 /*
  * Create a queue and take hold of it; opts may be NULL.  A record takes the
  * message, 8 bytes, and what fills it up to 16.
  *
+ * A name stays until it is unlinked, or the machine is started anew.  With
+ * KIN_QUEUE_OPEN_OR_CREATE, 1 if it was created and 0 if it was there; of many
+ * who call at the same time, one gets 1.
+ *
  * Many queues may be placed in one segment, and then cost one descriptor.  Of
  * the segment, kin_queue_room() bytes from offset on are the queue's until
  * nobody has it any more; zeros in the first 64 of them are what makes room
  * for another there.  One process creates it, the others attach when it has
- * returned.  It holds the segment; which must not be sealed under it.
+ * returned.  It holds the segment; which must not be sealed under it.  If the
+ * segment was made with members, they are the queues' members, too: then ten
+ * thousand queues cost a process as much of the kernel as one does, and else a
+ * page of memory each, mapped, of which a process may have 65530.
  *
- *   -EINVAL  over 16 GiB, over 1000 members, a negative spin_ns, a label
- *            that is too long or has control characters; an offset that is
- *            not in the segment, or no multiple of 128
+ *   -EINVAL  over 16 GiB, over 1000 members, a negative spin_ns, a label or
+ *            name that is too long or has control characters; an offset that
+ *            is not in the segment, or no multiple of 128; options that
+ *            contradict each other
  *   -ENOSPC  no memory for it; or the segment has no such room at offset
- *   -EEXIST  there is a queue at that offset
- *   -EACCES  the segment is read-only
+ *   -EEXIST  there is a queue at that offset; or the name is taken, with
+ *            KIN_QUEUE_OPEN_OR_CREATE by a queue of another size or way
+ *   -EACCES  the segment is read-only; or as kin_segment_create
  *   -ENOENT  there is no /proc here: see kin/spare.h
- *   -E2BIG, -ENOMEM, -EMFILE
+ *   -E2BIG, -ENOMEM, -EMFILE; of KIN_QUEUE_OPEN_OR_CREATE, those of open, and
+ *   -EBUSY   somebody creates and removes it all the time
  */
 KIN_API KIN_MUST int kin_queue_create(kin_queue **ret_q,
 				      const struct kin_queue_opts *opts);
@@ -110,8 +142,27 @@ KIN_API KIN_MUST int kin_queue_attach(kin_queue **ret_q, int fd);
 KIN_API KIN_MUST int kin_queue_attach_at(kin_queue **ret_q, kin_segment *seg,
 					 uint64_t offset);
 
-/* Let go.  The memory goes with the last holder.  NULL is ignored. */
+/*
+ * Join the queue of that name; errors as attach, and those of
+ * kin_segment_open.  Of use, only whom to trust matters.
+ */
+KIN_API KIN_MUST int kin_queue_open(kin_queue **ret_q, const char *name);
+KIN_API KIN_MUST int kin_queue_open_with(kin_queue **ret_q, const char *name,
+					 const struct kin_segment_use *use);
+
+/*
+ * Remove the name, not the queue: its holders keep it.  -ENOENT, -EACCES.  The
+ * same as kin_segment_unlink.
+ */
+KIN_API int kin_queue_unlink(const char *name);
+
+/*
+ * Let go.  The memory goes with the last holder, if it has no name.  What this
+ * handle has got and not reported counts as done.  NULL is ignored.
+ */
 KIN_API void kin_queue_close(kin_queue *q);
+
+/* ---- messages ---- */
 
 /*
  * Copy a message of len bytes in, waiting for room.
@@ -119,10 +170,11 @@ KIN_API void kin_queue_close(kin_queue *q);
  *   -EMSGSIZE   len is over kin_queue_limit()
  *   -EPIPE      the queue was shut down
  *   -ETIMEDOUT  there was no room until the deadline; or another process was
- *               stopped, or lost its CPU, in the middle of a put: kin_errmsg()
- *               says which
+ *               stopped, or lost its CPU, in the middle of a put (or, where
+ *               the queue drops, of a get): kin_errmsg() says which
  *   -EUCLEAN    a peer has spoilt the queue; this handle is done with
- *   -ENOSPC     first use after a fork, and no place for one more member
+ *   -ENOSPC     KIN_QUEUE_FAIL, and it is full; or first use after a fork,
+ *               and no place for one more member
  *   -ENOENT     first use after a fork, and no /proc: see kin/spare.h
  *   -EBADF      the handle's descriptor is gone (a program that closes all it
  *               has), and a death or a fork would have to be asked about by it
@@ -138,10 +190,50 @@ KIN_API KIN_MUST int kin_queue_put(kin_queue *q, const void *msg, size_t len,
  *   -EPIPE      the queue was shut down, and all of it has been got
  *   -ETIMEDOUT  there was no message until the deadline; or another process
  *               was stopped, or lost its CPU, in the middle of a get
- *   -EUCLEAN, -ENOSPC, -ENOENT, -EBADF as for put
+ *   -ERANGE     KIN_QUEUE_TASKS, and this process has 2^32 - 1 unreported ones
+ *   -EUCLEAN, -ENOSPC, -ENOENT, -EBADF as for put; but never for being full
  */
 KIN_API KIN_MUST ssize_t kin_queue_get(kin_queue *q, void *buf, size_t cap,
 				       kin_time deadline);
+
+/*
+ * Put n messages, in that order, waiting for room, and return how many were
+ * put: all, or those for which there was room until the deadline.  As many as
+ * fit go in together, up to 16 KiB of records at once; between such runs others
+ * may put theirs.  Errors are for the first message, when nothing was put; the
+ * lengths are looked at before anything is.
+ *
+ *   -EMSGSIZE   one of them is over kin_queue_limit(); nothing was put
+ *   else as kin_queue_put
+ */
+KIN_API KIN_MUST ssize_t kin_queue_put_many(kin_queue *q,
+					    const struct iovec *msgs, size_t n,
+					    kin_time deadline);
+
+/*
+ * Get up to n messages: wait for the first, take along what is there, and
+ * return how many.  They lie in buf one behind the other, each at a multiple of
+ * 16 from its beginning; where and how long, ret_msgs says, which writev(2) and
+ * kin_queue_put_many take as it is.  What does not fit into cap bytes stays in
+ * the queue.
+ *
+ *   -EMSGSIZE   the first one is over cap bytes; it stays where it was
+ *   else as kin_queue_get
+ */
+KIN_API KIN_MUST ssize_t kin_queue_get_many(kin_queue *q,
+					    struct iovec *ret_msgs, size_t n,
+					    void *buf, size_t cap,
+					    kin_time deadline);
+
+/*
+ * Look at the oldest message without taking it, waiting for one: up to cap
+ * bytes are copied, and its whole length is returned, which may be more.  It
+ * was the oldest at one moment of the call; with other getters (or where the
+ * queue drops) it may be gone when the call returns.  Errors as kin_queue_get,
+ * but -EMSGSIZE and -ERANGE.
+ */
+KIN_API KIN_MUST ssize_t kin_queue_peek(kin_queue *q, void *buf, size_t cap,
+					kin_time deadline);
 
 /*
  * Put values as one message; errors as put, and
@@ -176,6 +268,32 @@ KIN_API KIN_MUST int kin_queue_get_values(kin_queue *q, kin_values **ret_v,
  */
 KIN_API KIN_MUST int kin_queue_shutdown(kin_queue *q, kin_time deadline);
 
+/* ---- work that is not done yet ---- */
+
+/*
+ * Report that n messages which this handle has got in this process, values or
+ * not, are done with.  Waits for nobody.
+ *
+ *   -EINVAL   it has not got so many that are not reported; or the queue was
+ *             made without KIN_QUEUE_TASKS
+ *   -EUCLEAN
+ */
+KIN_API KIN_MUST int kin_queue_task_done(kin_queue *q, size_t n);
+
+/*
+ * Wait until all that was put is done: got and reported, or dropped, or got by
+ * one that has died or closed its handle since.  There was such a moment during
+ * the call if it returns 0.  Whoever reports the last one wakes those who
+ * wait; a death is found out at a slice's end.
+ *
+ *   -ETIMEDOUT  not until the deadline
+ *   -EINVAL     the queue was made without KIN_QUEUE_TASKS
+ *   -EUCLEAN, -ENOSPC, -EBADF as for put; but never for being full
+ */
+KIN_API KIN_MUST int kin_queue_join(kin_queue *q, kin_time deadline);
+
+/* ---- what there is to know ---- */
+
 /*
  * Look at all members now, and clear up after those that have died: their
  * places come free, and who waits for one of them goes on.  Returns how many
@@ -194,6 +312,34 @@ KIN_API KIN_MUST int kin_queue_reap(kin_queue *q);
  * during the last look may be counted though some of it is got already.
  */
 KIN_API KIN_MUST ssize_t kin_queue_len(kin_queue *q);
+
+/* Is there no message?  Is there no room, not for an empty one either?  1, or
+ * 0, with the exactness of len; -EUCLEAN. */
+KIN_API KIN_MUST int kin_queue_empty(kin_queue *q);
+KIN_API KIN_MUST int kin_queue_full(kin_queue *q);
+
+/* Since it was made.  What is of messages is of one moment, as len is. */
+struct kin_queue_stats {
+	uint64_t len;			/* messages in it */
+	uint64_t unfinished;		/* KIN_QUEUE_TASKS: not reported yet */
+	uint64_t puts;
+	uint64_t gets;			/* by whomever, the dead too */
+	uint64_t drops;			/* puts = gets + drops + len */
+	uint64_t put_bytes;		/* of messages */
+	uint64_t got_bytes;
+	uint64_t copied_bytes;		/* in and out */
+	uint64_t used_bytes;		/* of the ring, now */
+	uint64_t high_bytes;		/* the most at once, to an eighth of the
+					   ring */
+	uint64_t ring_bytes;
+	uint64_t put_waits;		/* calls that went to sleep */
+	uint64_t get_waits;
+	uint64_t takeovers;		/* of what the dead held */
+	uint64_t reserved[4];		/* 0 */
+};
+
+/* -EUCLEAN. */
+KIN_API KIN_MUST int kin_queue_stat(kin_queue *q, struct kin_queue_stats *ret);
 
 /* The longest message it takes, in bytes: a buffer of that size never fails. */
 KIN_API size_t kin_queue_limit(const kin_queue *q);
