@@ -2,9 +2,9 @@
 /*
  * travel.c - how segments, views of them, and queues travel
  *
- * All by their descriptor.  A segment takes its name along, if it has one, and
- * where no descriptor goes it travels by that.  What can only be read, by its
- * seals or by its descriptor, arrives as such.
+ * All by their descriptor.  Segments and queues take their name along, if they
+ * have one, and where no descriptor goes they travel by that.  What can only be
+ * read, by its seals or by its descriptor, arrives as such.
  */
 #include <errno.h>
 #include <string.h>
@@ -42,8 +42,8 @@ kn_segment_check_name(const kin_segment *seg, const struct kn_pack *to)
 	kn_os_close(fd);
 	if (same)
 		return 0;
-	return kn_fail(-EOPNOTSUPP, "%s: the name '%.60s' does not lead to "
-		       "this segment any more; " KN_INSTEAD,
+	return kn_fail(-EOPNOTSUPP, "%s: the name '%.60s' does not lead "
+		       "there any more; " KN_INSTEAD,
 		       kn_pack_place(to, place), seg->name);
 }
 
@@ -71,7 +71,7 @@ static int
 name_of(char name[KIN_NAME_MAX + 1], const struct kn_unpack *from)
 {
 	if (from->len > KIN_NAME_MAX || memchr(from->more, 0, from->len))
-		return kn_fail(-EPROTO, "a segment with an impossible name");
+		return kn_fail(-EPROTO, "an impossible name");
 	memcpy(name, from->more, from->len);
 	name[from->len] = '\0';
 	return 0;
@@ -187,25 +187,48 @@ const struct kn_thing kn_view_thing = {
 
 /* ---- queues ---- */
 
-/* One that is placed in a segment adds where. */
+/*
+ * By descriptor it adds where in the segment it is placed, or NOT_PLACED and
+ * its name; and the name is how it goes where no descriptor does.
+ */
+struct where {
+	uint64_t offset;
+	char name[KIN_NAME_MAX + 1];	/* travels without its end */
+};
+
+#define NOT_PLACED	UINT64_MAX
+
 static int
 pack_queue(const void *thing, struct kn_pack *to)
 {
 	const kin_queue *q = thing;
+	struct where where = { q->placed ? q->offset : NOT_PLACED, "" };
+	char place[80];
+	int r;
 
-	return kn_pack_by_fd(to, q->seg->fd, false, &q->offset,
-			     q->placed ? sizeof(q->offset) : 0, NULL, NULL);
+	if (!to->way->no_fds) {
+		memcpy(where.name, q->seg->name, sizeof(where.name));
+		return kn_pack_by_fd(to, q->seg->fd, false, &where,
+				     sizeof(where.offset) +
+				     (q->placed ? 0 : strlen(where.name)),
+				     NULL, NULL);
+	}
+	if (q->placed || q->seg->name[0] == '\0')
+		return kn_fail(-EOPNOTSUPP, "%s: a queue without a name of its "
+			       "own cannot travel in %s; give it one, or %s",
+			       kn_pack_place(to, place), to->way->what,
+			       KN_INSTEAD);
+	r = kn_segment_check_name(q->seg, to);
+	return r == 0 ? kn_pack_by_name(to, q->seg->name) : r;
 }
 
 static int
-unpack_placed(kin_queue **ret_q, const struct kn_unpack *from)
+unpack_placed(kin_queue **ret_q, int fd, uint64_t offset)
 {
 	kin_segment *seg;
-	uint64_t offset;
 	int r;
 
-	memcpy(&offset, from->more, sizeof(offset));
-	r = kn_segment_around(&seg, from->fd);
+	r = kn_segment_around(&seg, fd);
 	if (r < 0)
 		return r;
 	r = kin_queue_attach_at(ret_q, seg, offset);
@@ -214,17 +237,41 @@ unpack_placed(kin_queue **ret_q, const struct kn_unpack *from)
 }
 
 static int
+unpack_by_fd(kin_queue **ret_q, const struct kn_unpack *from)
+{
+	struct where where = { 0 };
+	int r;
+
+	if (from->len < sizeof(where.offset) ||
+	    from->len - sizeof(where.offset) > KIN_NAME_MAX)
+		return kn_fail(-EPROTO, "a queue that is nowhere");
+	memcpy(&where, from->more, from->len);
+	if (where.offset != NOT_PLACED)
+		return unpack_placed(ret_q, from->fd, where.offset);
+	if (where.name[0] != '\0' && kn_names_check(where.name) < 0)
+		return kn_fail(-EPROTO, "a queue with an impossible name");
+	r = kin_queue_attach(ret_q, from->fd);
+	if (r == 0)
+		memcpy((*ret_q)->seg->name, where.name, sizeof(where.name));
+	return r;
+}
+
+static int
 unpack_queue(void **ret, const struct kn_unpack *from)
 {
+	char name[KIN_NAME_MAX + 1];
 	kin_queue *q;
 	int r;
 
-	if (from->way != KN_BY_FD ||
-	    (from->len != 0 && from->len != sizeof(q->offset)))
-		return kn_fail(-EPROTO, "a queue that came without a "
-			       "descriptor");
-	r = from->len == 0 ? kin_queue_attach(&q, from->fd)
-			   : unpack_placed(&q, from);
+	if (from->way == KN_BY_ITSELF)
+		return kn_fail(-EPROTO, "a queue that came by itself");
+	if (from->way == KN_BY_NAME) {
+		r = name_of(name, from);
+		if (r == 0)
+			r = kin_queue_open(&q, name);
+	} else {
+		r = unpack_by_fd(&q, from);
+	}
 	if (r == 0)
 		*ret = q;
 	return r;
@@ -241,4 +288,5 @@ const struct kn_thing kn_queue_thing = {
 	.pack = pack_queue,
 	.unpack = unpack_queue,
 	.close = close_queue,
+	.named = true,
 };

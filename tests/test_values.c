@@ -253,8 +253,8 @@ START_TEST(things_are_no_plain_bytes)
 	kin_queue *q;
 
 	ck_kin_ok(kin_queue_create(&q, NULL));
-	ck_says(-EOPNOTSUPP, "argument 2: a queue cannot travel in plain "
-		"bytes", kin_values_pack(&v, KIN_ARGS(1, q)));
+	ck_says(-EOPNOTSUPP, "argument 2: a queue without a name of its "
+		"own", kin_values_pack(&v, KIN_ARGS(1, q)));
 	ck_says(-EOPNOTSUPP, "argument 1: a descriptor",
 		kin_values_pack(&v, KIN_ARGS(KIN_FD(1))));
 	ck_says(-EOPNOTSUPP, "argument 1 ('\"x\"'): read-only data",
