@@ -19,6 +19,9 @@ const struct noun nouns[] = {
 	{ "registry", registry_ops, other_queue },
 	{ "client", client_ops, NULL },
 	{ "heap", heap_ops, other_heap },
+	{ "lock", lock_ops, other_locks },
+	{ "rwlock", rwlock_ops, other_rwlock },
+	{ "cond", cond_ops, other_cond },
 	{ NULL, NULL, NULL },
 };
 
