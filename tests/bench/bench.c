@@ -34,6 +34,8 @@ static const struct bench_row *const rows[] = {
 	&bench_conn_one, &bench_conn_large, &bench_conn_two,
 	&bench_call_one, &bench_call_one_epoll, &bench_call_one_two,
 	&bench_call_deep, &bench_call_deep_epoll, &bench_call_deep_two,
+	&bench_lock_plain, &bench_lock_robust, &bench_lock_handed,
+	&bench_rwlock_two,
 	&bench_python,
 	&bench_start_fork, &bench_start_spawn, &bench_start_server,
 	&bench_crowd_fork, &bench_crowd_spawn, &bench_crowd_server,

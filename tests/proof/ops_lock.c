@@ -565,19 +565,37 @@ check_waited(struct scene *s)
 	return usable(s);
 }
 
-/* Notified and released, it is awake; notified only, it is marked. */
+/* It has woken: it has the lock, or had it, or waits for it now. */
+static const char *
+await_awake(struct scene *s)
+{
+	kin_time deadline = patience();
+	uint64_t at = locks_of(s)->lock->mutex.at;
+
+	while (s->shared->helper_done != 1 &&
+	       kn_control_count(control_of(s), at) == 0) {
+		if (kin_now().ns > deadline.ns)
+			return "the waiter is notified, and sleeps";
+		kn_os_yield();
+	}
+	return NULL;
+}
+
+/* Notified, it wakes; and has the lock, if that was released. */
 static const char *
 check_notified(struct scene *s)
 {
-	bool noticed = kn_load(notice_of_helper(s)) & KN_NOTICED;
+	bool held = kn_mutex_owner(kn_load(word_of(s))) == s->shared->stamp;
 
-	if (kn_mutex_owner(kn_load(word_of(s))) == s->shared->stamp)
-		return s->shared->acted ? "it has not let go" : NULL;
-	if (s->shared->acted && await_done(s, 1) != NULL)
-		return "the waiter was not woken";
-	if (noticed && await_done(s, 1) != NULL)
+	if (s->shared->acted && held)
+		return "it has not let go";
+	if (!(kn_load(notice_of_helper(s)) & KN_NOTICED) && held)
+		return s->shared->acted ? "nobody was notified" : NULL;
+	if (await_awake(s) != NULL)
 		return "the waiter is notified, and sleeps";
-	return usable(s);
+	if (!held && await_done(s, 1) != NULL)
+		return "the waiter has not got the lock";
+	return held ? NULL : usable(s);
 }
 
 void
