@@ -66,8 +66,9 @@ take_numbers(struct kn_child *c, const struct kin_process_opts *opts)
 	c->what |= (opts->nice != 0 ? KN_CHILD_NICE : 0) |
 		   (opts->oom_score != 0 ? KN_CHILD_OOM : 0) |
 		   (opts->umask != 0 ? KN_CHILD_UMASK : 0) |
-		   (opts->flags & KIN_PROCESS_GROUP ? KN_CHILD_GROUP : 0) |
-		   (opts->flags & KIN_PROCESS_SESSION ? KN_CHILD_SESSION : 0) |
+		   /* A session's leader leads its group, too. */
+		   (opts->flags & KIN_PROCESS_SESSION ? KN_CHILD_SESSION :
+		    opts->flags & KIN_PROCESS_GROUP ? KN_CHILD_GROUP : 0) |
 		   (opts->flags & KIN_PROCESS_ENV_ONLY ? KN_CHILD_ENV_ONLY
 						       : 0);
 	c->streams = (opts->in != 0 ? 1u : 0) | (opts->out != 0 ? 2u : 0) |

@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -130,15 +129,6 @@ sent(struct kn_bundle *b, kin_process *p)
 	kn_bundle_sent(b);
 }
 
-/* It runs, but it will not be had. */
-static void
-give_up(kin_process *p)
-{
-	(void)kn_os_signal(p->pidfd, SIGKILL);
-	kn_start_cut(p);
-	kn_os_reap_fd(p->pidfd);
-}
-
 static int
 start(kin_process *p, struct kn_start *how)
 {
@@ -155,7 +145,7 @@ start(kin_process *p, struct kn_start *how)
 	if (r == 0 && p->detached) {
 		r = kn_process_cut_loose(p);
 		if (r < 0)
-			give_up(p);
+			kn_start_undo(p);
 	}
 	if (r < 0)
 		kn_children_leave(p);

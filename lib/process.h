@@ -132,6 +132,9 @@ void kn_start_tell(struct kn_slip *slip, uint32_t what);
 /* Our ends of what is between us go: it ends, if there is one. */
 void kn_start_cut(kin_process *p);
 
+/* It runs, but it will not be had: it ends by its lifeline, and is collected. */
+void kn_start_undo(kin_process *p);
+
 /* It is as it should be, or it has ended: by itself, or by its lifeline. */
 int kn_start_await(kin_process *p);
 

@@ -89,14 +89,21 @@ kn_start_cut(kin_process *p)
 	kn_self_unlock();
 }
 
+void
+kn_start_undo(kin_process *p)
+{
+	kn_start_cut(p);
+	kn_os_reap_fd(p->pidfd);
+	if (p->served.server != NULL)
+		(void)kn_served_await(&p->served, p->pidfd, KIN_FOREVER);
+}
+
 int
 kn_start_await(kin_process *p)
 {
 	int r = kn_child_await(p->line, p->pidfd, p->name);
 
-	if (r < 0) {
-		kn_start_cut(p);
-		kn_os_reap_fd(p->pidfd);
-	}
+	if (r < 0)
+		kn_start_undo(p);
 	return r;
 }

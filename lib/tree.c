@@ -71,15 +71,18 @@ take(struct tree *t, pid_t pid, uint64_t start, int pidfd)
 	return kn_os_signal(pidfd, SIGSTOP);
 }
 
-/* A child of one of ours, which is that one still. */
-static bool
+/* A child of one of ours, which is that one still?  1, 0. */
+static int
 is_ours(const struct tree *t, const struct kn_stat *stat)
 {
 	const struct member *parent = member_of(t, stat->parent);
 	struct kn_stat now;
+	int r;
 
-	return parent != NULL && kn_stat_read(&now, parent->pid) == 0 &&
-	       now.start == parent->start && now.state != 'X';
+	if (parent == NULL)
+		return 0;
+	r = kn_stat_read(&now, parent->pid);
+	return r < 0 ? r : now.start == parent->start;
 }
 
 /* 1: it is one more.  0: it is not ours, or is no more. */
@@ -89,8 +92,10 @@ consider(struct tree *t, pid_t pid)
 	struct kn_stat before, after;
 	int fd, r;
 
-	if (kn_stat_read(&before, pid) < 0 ||
-	    member_of(t, before.parent) == NULL || member_of(t, pid) != NULL)
+	r = kn_stat_read(&before, pid);
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	if (member_of(t, before.parent) == NULL || member_of(t, pid) != NULL)
 		return 0;
 	r = room(t);
 	if (r < 0)
@@ -98,10 +103,12 @@ consider(struct tree *t, pid_t pid)
 	fd = kn_os_pidfd(pid);
 	if (fd < 0)
 		return fd == -ESRCH ? 0 : fd;
-	if (kn_stat_read(&after, pid) < 0 || after.start != before.start ||
-	    !is_ours(t, &after)) {
+	r = kn_stat_read(&after, pid);
+	if (r == 0)
+		r = after.start == before.start ? is_ours(t, &after) : 0;
+	if (r <= 0) {
 		kn_os_close(fd);
-		return 0;
+		return r == -ESRCH ? 0 : r;
 	}
 	r = take(t, pid, after.start, fd);
 	return r < 0 && r != -ESRCH ? r : 1;
@@ -194,6 +201,17 @@ end(struct tree *t, kin_time deadline)
 	return r < 0 ? r : killed;
 }
 
+/* Only if it lives afterwards was that pid its own. */
+static int
+read_root(struct kn_stat *ret, kin_process *p)
+{
+	int r = kn_stat_read(ret, p->pid);
+
+	if (r == 0)
+		r = kin_process_alive(p);
+	return r == 1 ? 0 : r == 0 ? -ESRCH : r;
+}
+
 int
 kin_process_kill_tree(kin_process *p, kin_time deadline)
 {
@@ -211,9 +229,7 @@ kin_process_kill_tree(kin_process *p, kin_time deadline)
 	kn_process_note(p, SIGKILL);
 	r = room(&tree);
 	if (r == 0)
-		r = kn_stat_read(&stat, p->pid);
-	if (r == 0)	/* only if it lives is that pid its own */
-		r = kin_process_alive(p) == 1 ? 0 : -ESRCH;
+		r = read_root(&stat, p);
 	if (r == 0)
 		r = take(&tree, p->pid, stat.start, p->pidfd);
 	if (r == 0)

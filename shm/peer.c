@@ -113,25 +113,38 @@ maps(const struct kn_peer *peer, uint64_t device, uint64_t inode)
 	return r == 0 && !any ? -EAGAIN : r;
 }
 
+/* Is the process of that pidfd, and pid, the one?  1, 0, -EAGAIN. */
+static int
+is_peer(const struct kn_peer *peer, int pidfd)
+{
+	uint64_t number = kn_os_pidfd_number(pidfd), start, ns;
+	int r;
+
+	if (number != 0 && peer->number != 0)
+		return number == peer->number;
+	ns = own_namespace();
+	if (ns == 0 || peer->pid_namespace == 0)
+		return -EAGAIN;
+	if (ns != peer->pid_namespace)
+		return 0;
+	r = start_of((pid_t)peer->pid, &start);
+	return r == -ESRCH ? 0 : r < 0 ? r : start == peer->start;
+}
+
 /* Looked at afterwards: what the pidfd is of cannot change any more. */
 int
 kn_peer_open(const struct kn_peer *peer)
 {
-	uint64_t start = 0;
 	int fd, r;
 
-	if (peer->pid_namespace != own_namespace())
-		return -ESRCH;
 	fd = kn_os_pidfd((pid_t)peer->pid);
 	if (fd < 0)
 		return fd;
-	r = start_of((pid_t)peer->pid, &start);
-	if (r == 0 && start != peer->start)
-		r = -ESRCH;
-	if (r == 0)
+	r = is_peer(peer, fd);
+	if (r == 1)
 		return fd;
 	kn_os_close(fd);
-	return r;
+	return r == 0 ? -ESRCH : r;
 }
 
 bool

@@ -19,6 +19,10 @@ static const int faults[] = {
 	SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT,
 };
 
+#define NO_HANDLERS							\
+	"handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:"	\
+	"handle_sigill=0:handle_sigtrap=0:detect_leaks=0"
+
 /* A sanitizer has handlers of its own; and no test leaves a core. */
 static void
 as_in_a_program(void)
@@ -28,6 +32,8 @@ as_in_a_program(void)
 
 	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		signal(faults[i], SIG_DFL);
+	setenv("ASAN_OPTIONS", NO_HANDLERS, 1);
+	setenv("TSAN_OPTIONS", NO_HANDLERS, 1);
 	setrlimit(RLIMIT_CORE, &none);
 }
 
@@ -68,6 +74,7 @@ store(kin_call *call)
 	(void)call;
 	return store_nowhere();
 }
+KIN_ENTRY(store);
 
 static uintptr_t
 first_byte(int (*fn)(void))
@@ -78,7 +85,6 @@ first_byte(int (*fn)(void))
 /* The frames are those of the functions that were called. */
 START_TEST(a_store_to_nowhere)
 {
-	uintptr_t at = first_byte(store_nowhere);
 	struct kin_crash crash;
 	kin_process *p;
 
@@ -88,8 +94,6 @@ START_TEST(a_store_to_nowhere)
 	ck_assert_int_eq(crash.code, SEGV_MAPERR);
 	ck_assert_uint_eq(crash.address, 0x40);
 	ck_assert_uint_ne(crash.thread, 0);
-	ck_assert_uint_ge(crash.place, at);
-	ck_assert_uint_lt(crash.place, at + 256);
 	ck_assert_uint_ge(crash.nframes, 2);
 	ck_assert_uint_eq(crash.frames[0], crash.place);
 	ck_assert_uint_ne(crash.frames[1], crash.place);
@@ -110,6 +114,7 @@ raise_it(kin_call *call)
 	raise(signal);
 	return 2;
 }
+KIN_ENTRY(raise_it);
 
 START_TEST(each_of_the_signals)
 {
@@ -141,6 +146,7 @@ stop_at_breakpoint(kin_call *call)
 #endif
 	return 3;
 }
+KIN_ENTRY(stop_at_breakpoint);
 
 /* The processor goes on behind it: a handler must not let it. */
 START_TEST(a_breakpoint_ends_it)
@@ -166,6 +172,7 @@ read_past_the_end(kin_call *call)
 	at = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 	return at == MAP_FAILED ? 2 : at[100];
 }
+KIN_ENTRY(read_past_the_end);
 
 START_TEST(a_read_past_the_end_of_a_file)
 {
@@ -198,6 +205,7 @@ run_out_of_stack(kin_call *call)
 	(void)call;
 	return deeper(1);
 }
+KIN_ENTRY(run_out_of_stack);
 
 START_TEST(no_stack_left)
 {
@@ -224,6 +232,7 @@ spoil_stack(kin_call *call)
 #endif
 	return 4;
 }
+KIN_ENTRY(spoil_stack);
 
 START_TEST(a_spoiled_stack_costs_the_backtrace_only)
 {
@@ -254,6 +263,7 @@ crash_in_thread(kin_call *call)
 		pthread_join(thread, NULL);
 	return 5;
 }
+KIN_ENTRY(crash_in_thread);
 
 START_TEST(another_thread)
 {
@@ -264,6 +274,22 @@ START_TEST(another_thread)
 	p = start(crash_in_thread, KIN_ARGS());
 	ck_crashed(p, SIGSEGV, &crash);
 	ck_assert_uint_ne(crash.thread, (uint32_t)kin_process_pid(p));
+	kin_process_close(p);
+}
+END_TEST
+
+/* In a copy of our memory it is our function. */
+START_TEST(the_place_of_a_fault)
+{
+	uintptr_t at = first_byte(store_nowhere);
+	struct kin_crash crash;
+	kin_process *p;
+
+	as_in_a_program();
+	p = start(store, KIN_ARGS());
+	ck_crashed(p, SIGSEGV, &crash);
+	ck_assert_uint_ge(crash.place, at);
+	ck_assert_uint_lt(crash.place, at + 256);
 	kin_process_close(p);
 }
 END_TEST
@@ -287,6 +313,7 @@ recover(kin_call *call)
 		return store_nowhere();
 	return 6;
 }
+KIN_ENTRY(recover);
 
 START_TEST(one_that_recovers_is_no_crash)
 {
@@ -314,6 +341,7 @@ set_and_store(kin_call *call)
 	signal(SIGSEGV, leave_by_seven);
 	return store_nowhere();
 }
+KIN_ENTRY(set_and_store);
 
 START_TEST(one_that_is_set_in_the_child_has_the_last_word)
 {
@@ -335,6 +363,7 @@ fork_and_crash(kin_call *call)
 		raise_flag(1);
 	return wait_to_be_killed(call);
 }
+KIN_ENTRY(fork_and_crash);
 
 START_TEST(a_crash_of_its_own_child_is_not_its)
 {
@@ -365,16 +394,11 @@ START_TEST(other_ends_leave_no_report)
 }
 END_TEST
 
-int
-main(int argc, char **argv)
+static void
+add_crashes(Suite *suite, uint32_t kind)
 {
-	Suite *suite = suite_create("process_crash");
-	int r = kin_init(argc, argv);
-	TCase *tc;
+	TCase *tc = context_case(suite, "faults", kind);
 
-	if (r < 0)
-		return kin_perror("kin_init", r);
-	tc = board_case(suite, "faults");
 	tcase_add_test(tc, a_store_to_nowhere);
 	tcase_add_test(tc, each_of_the_signals);
 	tcase_add_test(tc, a_breakpoint_ends_it);
@@ -383,10 +407,26 @@ main(int argc, char **argv)
 	tcase_add_test(tc, a_spoiled_stack_costs_the_backtrace_only);
 	tcase_add_test(tc, another_thread);
 
-	tc = board_case(suite, "handlers and none");
-	tcase_add_test(tc, one_that_recovers_is_no_crash);
+	tc = context_case(suite, "handlers and none", kind);
 	tcase_add_test(tc, one_that_is_set_in_the_child_has_the_last_word);
 	tcase_add_test(tc, a_crash_of_its_own_child_is_not_its);
 	tcase_add_test(tc, other_ends_leave_no_report);
+	if (kind != KIN_CONTEXT_FORK)
+		return;
+	tcase_add_test(tc, the_place_of_a_fault);
+	tcase_add_test(tc, one_that_recovers_is_no_crash);
+}
+
+int
+main(int argc, char **argv)
+{
+	Suite *suite = suite_create("process_crash");
+	int r = kin_init(argc, argv);
+	uint32_t kind;
+
+	if (r < 0)
+		return kin_perror("kin_init", r);
+	for (kind = 0; kind < CONTEXTS; kind++)
+		add_crashes(suite, kind);
 	return kit_run(suite);
 }

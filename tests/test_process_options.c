@@ -15,7 +15,8 @@
 
 #include "tests/child.h"
 
-#define OPTS(...)	KIN_OPTS(kin_process_opts, __VA_ARGS__)
+#define OPTS(...)							\
+	KIN_OPTS(kin_process_opts, .context = start_by, __VA_ARGS__)
 
 /* ---- what it finds ---- */
 
@@ -109,7 +110,7 @@ START_TEST(one_without_options_is_as_its_parent)
 	kin_process *p;
 
 	look_around(&here);
-	p = made(&there, NULL);
+	p = made(&there, OPTS(.flags = 0));
 	ck_same_looks(&here, &there);
 	ck_assert_str_eq(there.added, "");
 	ck_assert_str_eq(there.path, here.path != NULL ? here.path : "");
@@ -210,6 +211,7 @@ echo(kin_call *call)
 	fprintf(stderr, "err\n");
 	return 0;
 }
+KIN_ENTRY(echo);
 
 /* All there is until the end. */
 static void
@@ -353,16 +355,11 @@ START_TEST(what_fails_in_the_child_is_told_by_start)
 }
 END_TEST
 
-int
-main(int argc, char **argv)
+static void
+add_options(Suite *suite, uint32_t kind)
 {
-	Suite *suite = suite_create("process_options");
-	int r = kin_init(argc, argv);
-	TCase *tc;
+	TCase *tc = context_case(suite, "options", kind);
 
-	if (r < 0)
-		return kin_perror("kin_init", r);
-	tc = board_case(suite, "options");
 	tcase_add_test(tc, one_without_options_is_as_its_parent);
 	tcase_add_test(tc, one_with_all_options_is_as_they_say);
 	tcase_add_test(tc, a_umask_of_zero_is_one_too);
@@ -370,14 +367,27 @@ main(int argc, char **argv)
 	tcase_add_test(tc, an_environment_in_place_of_all);
 	tcase_add_test(tc, a_directory_relative_to_the_parents);
 
-	tc = board_case(suite, "streams");
+	tc = context_case(suite, "streams", kind);
 	tcase_add_test(tc, pipes_to_and_from_it);
 	tcase_add_test(tc, what_is_not_taken_is_closed_with_it);
 	tcase_add_test(tc, errors_go_where_output_goes);
 	tcase_add_test(tc, a_descriptor_and_what_was_read_ahead);
 
-	tc = board_case(suite, "what cannot be");
+	tc = context_case(suite, "what cannot be", kind);
 	tcase_add_test(tc, what_can_never_be_is_refused_before);
 	tcase_add_test(tc, what_fails_in_the_child_is_told_by_start);
+}
+
+int
+main(int argc, char **argv)
+{
+	Suite *suite = suite_create("process_options");
+	int r = kin_init(argc, argv);
+	uint32_t kind;
+
+	if (r < 0)
+		return kin_perror("kin_init", r);
+	for (kind = 0; kind < CONTEXTS; kind++)
+		add_options(suite, kind);
 	return kit_run(suite);
 }

@@ -21,6 +21,15 @@ hold(void)
 	ck_assert_int_eq(pipe(held), 0);
 }
 
+/* Those whose parents have ended are ours. */
+static void
+collect_orphans(void)
+{
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
+	ck_assert_int_eq(errno, ECHILD);
+}
+
 static void
 ck_all_gone(void)
 {
@@ -29,10 +38,7 @@ ck_all_gone(void)
 	close(held[1]);
 	ck_assert_msg(poll(&end, 1, 60000) == 1, "somebody lives on");
 	close(held[0]);
-	/* They were orphaned, and are ours to collect. */
-	while (waitpid(-1, NULL, 0) > 0)
-		continue;
-	ck_assert_int_eq(errno, ECHILD);
+	collect_orphans();
 }
 
 static void __attribute__((noreturn))
@@ -133,6 +139,44 @@ START_TEST(a_tree_that_goes_on_forking)
 }
 END_TEST
 
+/* With a child of its own fork server's, which it has told of. */
+static int
+have_served_child(kin_call *call)
+{
+	kin_process *p;
+
+	if (kin_process_start(&p, wait_to_be_killed, KIN_ARGS(),
+	    KIN_OPTS(kin_process_opts,
+		     .context = kin_context_forkserver())) < 0)
+		return 1;
+	board->pids[0] = kin_process_pid(p);
+	raise_flag(1);
+	return wait_to_be_killed(call);
+}
+KIN_ENTRY(have_served_child);
+
+START_TEST(children_of_fork_servers)
+{
+	struct pollfd end = { .events = POLLIN };
+	kin_context *c;
+	kin_process *p;
+
+	ck_kin_ok(kin_context_create(&c, KIN_OPTS(kin_context_opts,
+	    .kind = KIN_CONTEXT_FORKSERVER)));
+	ck_kin_ok(kin_process_start(&p, have_served_child, KIN_ARGS(),
+	    KIN_OPTS(kin_process_opts, .context = c)));
+	await_flag(1);
+	end.fd = (int)syscall(SYS_pidfd_open, board->pids[0], 0);
+	ck_assert_int_ge(end.fd, 0);
+	ck_kin_ok(kin_process_kill_tree(p, KIT_PATIENCE));
+	ck_killed(finish(p), SIGKILL);
+	ck_assert_int_eq(poll(&end, 1, 60000), 1);
+	close(end.fd);
+	kin_context_close(c);
+	collect_orphans();
+}
+END_TEST
+
 START_TEST(a_leaf_and_no_neighbour)
 {
 	kin_process *other = start(wait_to_be_killed, KIN_ARGS());
@@ -181,6 +225,7 @@ main(int argc, char **argv)
 	tc = board_case(suite, "tree");
 	tcase_add_test(tc, a_tree);
 	tcase_add_test(tc, a_tree_that_goes_on_forking);
+	tcase_add_test(tc, children_of_fork_servers);
 	tcase_add_test(tc, a_leaf_and_no_neighbour);
 	tcase_add_test(tc, one_that_was_stopped);
 	tcase_add_test(tc, one_that_has_ended);

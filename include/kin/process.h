@@ -253,7 +253,7 @@ KIN_API void kin_process_close(kin_process *p);
 
 /*
  * This process, and the one that started it as a child of kin's: NULL if none
- * did.  These handles are nobody's to close, and closing does nothing.  A
+ * did, or no descriptor is left to find it by.  These handles are nobody's to close, and closing does nothing.  A
  * parent can be joined, or waited for by kin_process_fd: by a child that is
  * detached, for the others end with it.  Its fd is -1, and its status
  * KIN_UNKNOWN, if it had ended before it was asked for.  Joining oneself is
