@@ -25,12 +25,14 @@ give_back(kin_call *call)
 {
 	return kin_call_return(call, kin_call_values(call));
 }
+KIN_ENTRY(give_back);
 
 static int
 return_one(kin_call *call)
 {
 	return kin_call_return(call, 300, "once more");
 }
+KIN_ENTRY(return_one);
 
 /* ---- no result ---- */
 
@@ -48,6 +50,7 @@ return_thrice(kin_call *call)
 		r = -EBADMSG;
 	return r;
 }
+KIN_ENTRY(return_thrice);
 
 START_TEST(the_last_return_counts)
 {
@@ -67,6 +70,7 @@ return_nothing(kin_call *call)
 
 	return r < 0 ? r : n;
 }
+KIN_ENTRY(return_nothing);
 
 START_TEST(no_result_is_told_from_an_empty_one)
 {
@@ -101,6 +105,7 @@ fail_there(kin_call *call)
 		(void)kin_segment_unlink("no-such-name");
 	return r < 0 ? r : -EDOM;
 }
+KIN_ENTRY(fail_there);
 
 START_TEST(a_failure_is_told_with_its_name_and_its_words)
 {
@@ -145,6 +150,7 @@ give_and_die(kin_call *call)
 	raise(how);
 	return 0;
 }
+KIN_ENTRY(give_and_die);
 
 START_TEST(who_does_not_return_gives_nothing)
 {
@@ -188,6 +194,7 @@ return_and_hang(kin_call *call)
 		return -ENOMEM;
 	return kin_call_return(call, 42);
 }
+KIN_ENTRY(return_and_hang);
 
 START_TEST(what_was_given_stays_though_the_child_is_killed_after_it)
 {
@@ -215,6 +222,7 @@ return_two(kin_call *call)
 	return r < 0 ? r : kin_call_return(call, KIN_FD(fd),
 					   KIN_BIN(bytes, len));
 }
+KIN_ENTRY(return_two);
 
 /* At whatever instant it is killed: all of its result, or none. */
 START_TEST(a_child_killed_at_any_time_gives_all_or_nothing)
@@ -256,17 +264,18 @@ static int
 fork_inside(kin_call *call)
 {
 	pid_t pid = fork();
-	int r;
+	int status, r;
 
 	if (pid < 0)
 		return -errno;
 	r = kin_call_return(call, pid == 0 ? "fork" : "entry");
-	if (pid > 0)
-		kit_reap(pid, 0);
+	if (pid > 0 && (waitpid(pid, &status, 0) != pid || status != 0))
+		return -EBADMSG;
 	if (pid > 0 && kin_values_count(kin_call_values(call)) > 0)
 		raise(SIGKILL);
 	return r;
 }
+KIN_ENTRY(fork_inside);
 
 START_TEST(a_fork_inside_the_entry_gives_nothing)
 {
@@ -350,6 +359,7 @@ call_on(kin_call *call)
 	kin_process_close(p);
 	return r < 0 ? r : kin_call_return(call, below + 1);
 }
+KIN_ENTRY(call_on);
 
 START_TEST(children_of_children_give_theirs)
 {
@@ -362,15 +372,11 @@ START_TEST(children_of_children_give_theirs)
 }
 END_TEST
 
-int
-main(int argc, char **argv)
+static void
+add_results(Suite *suite, uint32_t kind)
 {
-	Suite *suite = suite_create("process_result");
-	TCase *tc = board_case(suite, "no result");
-	int r = kin_init(argc, argv);
+	TCase *tc = context_case(suite, "no result", kind);
 
-	if (r < 0)
-		return kin_perror("kin_init", r);
 	tcase_add_test(tc, the_last_return_counts);
 	tcase_add_test(tc, no_result_is_told_from_an_empty_one);
 	tcase_add_test(tc, a_failure_is_told_with_its_name_and_its_words);
@@ -382,5 +388,18 @@ main(int argc, char **argv)
 	tcase_add_test(tc, a_result_is_its_parents);
 	tcase_add_test(tc, others_that_collect_it_take_no_result_away);
 	tcase_add_test(tc, children_of_children_give_theirs);
+}
+
+int
+main(int argc, char **argv)
+{
+	Suite *suite = suite_create("process_result");
+	uint32_t kind;
+	int r = kin_init(argc, argv);
+
+	if (r < 0)
+		return kin_perror("kin_init", r);
+	for (kind = 0; kind < CONTEXTS; kind++)
+		add_results(suite, kind);
 	return kit_run(suite);
 }

@@ -45,6 +45,7 @@ pass_on(kin_call *call)
 		return (int)n;
 	return kin_queue_put(to, text, (size_t)n, KIT_PATIENCE);
 }
+KIN_ENTRY(pass_on);
 
 START_TEST(queues_are_arguments)
 {
@@ -76,6 +77,7 @@ write_into(kin_call *call)
 	strcpy(kin_segment_data(seg), "written by the child");
 	return kin_call_return(call, kin_segment_bytes(seg));
 }
+KIN_ENTRY(write_into);
 
 START_TEST(a_segment_is_an_argument)
 {
@@ -116,6 +118,7 @@ make_things(kin_call *call)
 	kin_segment_close(seg);
 	return r;
 }
+KIN_ENTRY(make_things);
 
 START_TEST(what_a_child_has_made_outlives_it)
 {
@@ -185,6 +188,7 @@ write_to(kin_call *call)
 		return r;
 	return write(fd, "hello", 5) == 5 ? 0 : -errno;
 }
+KIN_ENTRY(write_to);
 
 START_TEST(a_descriptor_is_an_argument)
 {
@@ -232,6 +236,7 @@ open_many(kin_call *call)
 	kin_builder_free(b);
 	return r;
 }
+KIN_ENTRY(open_many);
 
 static void
 try_many(int n)
@@ -324,6 +329,7 @@ look_at_keeping(kin_call *call)
 		return 3;
 	return 0;
 }
+KIN_ENTRY(look_at_keeping);
 
 START_TEST(a_descriptor_can_be_kept)
 {
@@ -349,6 +355,7 @@ sum_up(kin_call *call)
 		sum += t[i];
 	return kin_call_return(call, sum);
 }
+KIN_ENTRY(sum_up);
 
 /* Once, for as many as are alive. */
 START_TEST(read_only_data_is_frozen_once_for_many_children)
@@ -375,23 +382,24 @@ START_TEST(read_only_data_is_frozen_once_for_many_children)
 END_TEST
 
 static void
-add_things(Suite *suite)
+add_things(Suite *suite, uint32_t kind)
 {
-	TCase *tc = board_case(suite, "things");
+	TCase *tc = context_case(suite, "things", kind);
 
 	tcase_add_test(tc, queues_are_arguments);
 	tcase_add_test(tc, a_segment_is_an_argument);
 	tcase_add_test(tc, what_a_child_has_made_outlives_it);
 	tcase_add_test(tc, what_nobody_takes_is_let_go_of);
-	tcase_add_test(tc,
-	    one_closed_while_it_runs_leaves_nothing_of_its_result);
+	if (kind != KIN_CONTEXT_FORKSERVER)	/* whose children they are */
+		tcase_add_test(tc,
+		    one_closed_while_it_runs_leaves_nothing_of_its_result);
 	tcase_add_test(tc, read_only_data_is_frozen_once_for_many_children);
 }
 
 static void
-add_descriptors(Suite *suite)
+add_descriptors(Suite *suite, uint32_t kind)
 {
-	TCase *tc = board_case(suite, "descriptors");
+	TCase *tc = context_case(suite, "descriptors", kind);
 
 	tcase_add_test(tc, a_descriptor_is_an_argument);
 	tcase_add_test(tc, descriptors_come_in_order);
@@ -404,11 +412,14 @@ int
 main(int argc, char **argv)
 {
 	Suite *suite = suite_create("process_things");
+	uint32_t kind;
 	int r = kin_init(argc, argv);
 
 	if (r < 0)
 		return kin_perror("kin_init", r);
-	add_things(suite);
-	add_descriptors(suite);
+	for (kind = 0; kind < CONTEXTS; kind++) {
+		add_things(suite, kind);
+		add_descriptors(suite, kind);
+	}
 	return kit_run(suite);
 }
