@@ -22,6 +22,10 @@ const struct noun nouns[] = {
 	{ "lock", lock_ops, other_locks },
 	{ "rwlock", rwlock_ops, other_rwlock },
 	{ "cond", cond_ops, other_cond },
+	{ "sem", sem_ops, other_sem },
+	{ "event", event_ops, other_event },
+	{ "barrier", barrier_ops, other_barrier },
+	{ "once", once_ops, other_once },
 	{ NULL, NULL, NULL },
 };
 
