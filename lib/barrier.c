@@ -372,6 +372,8 @@ wait_with(struct party *p, kin_barrier_fn *action, void *user)
 			r = await(p);
 		if (r < 0 || p->seated)
 			return r < 0 ? r : (int)p->seat;
+		if (kin_now().ns >= p->deadline.ns)
+			return timed_out(p->b);
 	}
 }
 

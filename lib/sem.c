@@ -86,16 +86,6 @@ tidy(kin_sem *s)
 
 /* ---- taking and giving ---- */
 
-/* Does the word show more than there can be?  Plain ones may be ahead of it,
- * for as long as several release what is not theirs. */
-static int
-check_word(kin_sem *s, uint32_t v)
-{
-	if (kn_likely(!s->owned || kn_sem_free(v) <= s->total))
-		return 0;
-	return kn_object_spoil(&s->o, "more permits are free than there are");
-}
-
 /*
  * 1: n are taken; 0: so many are not free, or others are in line.  A turn's
  * holder takes its flags along.
@@ -111,8 +101,11 @@ take_free(kin_sem *s, uint32_t n, bool turn)
 	do {
 		__builtin_memcpy(half, &both, sizeof(half));
 		v = half[0].v;
+		if (kn_unlikely(kn_sem_free(v) > s->total))
+			return kn_object_spoil(&s->o, "more permits are free "
+					       "than there are");
 		if (kn_sem_free(v) < n || (!turn && (v & KN_SEM_LINE)))
-			return check_word(s, v);
+			return 0;
 		to = (v & ~drop) - n * KN_SEM_ONE;
 	} while (!kn_wide_cas(&shared->both, &both,
 			      kn_wide_of(to, half[1].v + 1)));
@@ -145,7 +138,7 @@ take(kin_sem *s, uint32_t stamp, uint32_t n, bool turn)
 		return take_plain(s, n, turn);
 	/* A look costs less than to change the cell twice in vain. */
 	if (kn_sem_free(kn_load(&s->shared->free)) < n)
-		return check_word(s, kn_load(&s->shared->free));
+		return 0;
 	if (!kn_cell_hold(s, stamp, n))
 		return kn_object_spoil(&s->o, "this process's cell holds more "
 				       "than there are");
