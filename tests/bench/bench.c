@@ -30,6 +30,8 @@ static const struct bench_row *const rows[] = {
 	&bench_trip_one, &bench_trip_late, &bench_trip_two,
 	&bench_stream, &bench_pipe, &bench_idle,
 	&bench_segment_create, &bench_segment_attach,
+	&bench_sem_plain, &bench_sem_owned, &bench_event,
+	&bench_sem_turns, &bench_barrier,
 	&bench_values,
 	&bench_conn_one, &bench_conn_large, &bench_conn_two,
 	&bench_call_one, &bench_call_one_epoll, &bench_call_one_two,

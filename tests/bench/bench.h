@@ -39,6 +39,8 @@ extern const struct bench_row bench_trip_one, bench_trip_late, bench_trip_two;
 extern const struct bench_row bench_stream, bench_pipe;
 extern const struct bench_row bench_idle;
 extern const struct bench_row bench_segment_create, bench_segment_attach;
+extern const struct bench_row bench_sem_plain, bench_sem_owned, bench_event;
+extern const struct bench_row bench_sem_turns, bench_barrier;
 extern const struct bench_row bench_values;
 extern const struct bench_row bench_conn_one, bench_conn_large, bench_conn_two;
 extern const struct bench_row bench_call_one, bench_call_deep;
