@@ -17,7 +17,7 @@
 
 /* What each call may say of something that is spoilt; ended by 1. */
 static const int says[] = { 0, -ETIMEDOUT, -EUCLEAN, -ECANCELED, -EOWNERDEAD,
-			    -ERANGE, -ESTALE, 1 };
+			    -ERANGE, -ESTALE, -EDEADLK, 1 };
 static const int attach_may[] = { 0, -EUCLEAN, -EPROTO, -EPROTONOSUPPORT, 1 };
 
 static struct kn_object *
