@@ -163,7 +163,7 @@ sleep_later(struct scene *s)
 	while (s->shared->helper_done != 2)
 		kn_os_yield();
 	sleep_long();
-	must(act_acquire(s));
+	must(kin_lock_acquire(locks_of(s)->lock, KIN_FOREVER));
 	must(act_release(s));
 	s->shared->helper_done = 1;
 }
@@ -368,7 +368,7 @@ write_later(struct scene *s)
 	while (s->shared->helper_done != 2)
 		kn_os_yield();
 	sleep_long();
-	must(act_write(s));
+	must(kin_rwlock_write(locks_of(s)->rw, KIN_FOREVER));
 	must(act_let_go(s));
 	s->shared->helper_done = 1;
 }
