@@ -26,6 +26,9 @@ const struct noun nouns[] = {
 	{ "event", event_ops, other_event },
 	{ "barrier", barrier_ops, other_barrier },
 	{ "once", once_ops, other_once },
+	{ "table", table_ops, other_table },
+	{ "array", array_ops, other_array },
+	{ "cell", cell_ops, other_cell },
 	{ NULL, NULL, NULL },
 };
 
