@@ -616,7 +616,7 @@ START_TEST(other_things_can_be_placed_in_a_block)
 {
 	kin_heap *heap = heap_of(SMALL);
 	struct kin_queue_opts opts = {
-		.size = sizeof(opts), .bytes = 1024, .members = 2,
+		.size = sizeof(opts), .bytes = 1024,
 		.segment = kin_heap_segment(heap),
 	};
 	kin_queue *q, *again;
