@@ -33,6 +33,7 @@ static const struct bench_row *const rows[] = {
 	&bench_sem_plain, &bench_sem_owned, &bench_event,
 	&bench_sem_turns, &bench_barrier,
 	&bench_values,
+	&bench_heap_64, &bench_heap_4096, &bench_heap_mixed, &bench_array,
 	&bench_conn_one, &bench_conn_large, &bench_conn_two,
 	&bench_call_one, &bench_call_one_epoll, &bench_call_one_two,
 	&bench_call_deep, &bench_call_deep_epoll, &bench_call_deep_two,

@@ -48,6 +48,8 @@ extern const struct bench_row bench_call_one_epoll, bench_call_deep_epoll;
 extern const struct bench_row bench_call_one_two, bench_call_deep_two;
 extern const struct bench_row bench_lock_plain, bench_lock_robust;
 extern const struct bench_row bench_lock_handed, bench_rwlock_two;
+extern const struct bench_row bench_heap_64, bench_heap_4096, bench_heap_mixed;
+extern const struct bench_row bench_array;
 extern const struct bench_row bench_python;
 extern const struct bench_row bench_start_fork, bench_start_spawn;
 extern const struct bench_row bench_start_server, bench_start_large;
