@@ -32,9 +32,19 @@
 #define CLOSE_RANGE_CLOEXEC	4u
 #endif
 
+/* TSan takes any clone for a fork, and our threads for gone: a real one. */
+#if KN_TSAN
+#define CLONE_FLAGS	(CLONE_VFORK | CLONE_PIDFD | SIGCHLD)
+#define STACK_FLAGS	(MAP_SHARED | MAP_ANONYMOUS)
+#else
+#define CLONE_FLAGS	(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD)
+#define STACK_FLAGS	(MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK)
+#endif
+
+/* At the far end of the child's stack, which both see. */
 struct image {
 	const struct kn_spawn *spawn;
-	volatile int failed;		/* -errno of the child, which is us */
+	volatile int failed;		/* -errno of the child */
 };
 
 /* Nothing of what we handle is handled there, and nothing is ignored. */
@@ -87,13 +97,11 @@ run_image(void *arg)
 }
 
 static pid_t
-clone_image(struct image *image, void *stack, int *ret_pidfd)
+clone_image(struct image *image, int *ret_pidfd)
 {
-	void *top = (char *)stack + STACK_BYTES;
+	void *top = (char *)image + STACK_BYTES;
 
-	return clone(run_image, top,
-		     CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, image,
-		     ret_pidfd);
+	return clone(run_image, top, CLONE_FLAGS, image, ret_pidfd);
 }
 
 /* It ends, or has ended: it could not exec, or we cannot hold it. */
@@ -130,28 +138,28 @@ hold(const struct image *image, int pidfd)
 pid_t
 kn_os_spawn(const struct kn_spawn *spawn, int *ret_pidfd)
 {
-	struct image image = { .spawn = spawn };
 	sigset_t all, old;
 	int pidfd = -1, cancel;
-	void *stack;
+	struct image *image;
 	pid_t pid;
 
 	RING_THE_BELL("clone");
-	stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	if (stack == MAP_FAILED)
+	image = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, STACK_FLAGS,
+		     -1, 0);
+	if (image == MAP_FAILED)
 		return -errno;
+	image->spawn = spawn;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = kn_result(clone_image(&image, stack, &pidfd));
+	pid = kn_result(clone_image(image, &pidfd));
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	munmap(stack, STACK_BYTES);
 	if (pid > 0) {
-		*ret_pidfd = hold(&image, pidfd);
+		*ret_pidfd = hold(image, pidfd);
 		if (*ret_pidfd < 0)
 			pid = *ret_pidfd;
 	}
+	munmap(image, STACK_BYTES);
 	pthread_setcancelstate(cancel, &cancel);
 	return pid;
 }
