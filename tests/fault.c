@@ -29,6 +29,9 @@ fail_kth(const char *call)
 
 	if (fault.pid != 0 ? self != fault.pid : self == fault.spared)
 		return 0;
+	/* How often a child sleeps before it goes is up to the machine. */
+	if (fault.pid == 0 && strcmp(call, "futex_wait") == 0)
+		return 0;
 	if (--fault.left != 0)
 		return 0;
 	snprintf(failed_call, sizeof(failed_call), "%s", call);
