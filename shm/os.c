@@ -384,7 +384,7 @@ kn_os_futex_hand_wake(kn_word *w, int bit, const kn_word *sleepers, int n)
 	__tsan_release(w);
 #endif
 	return futex(sleepers, FUTEX_WAKE_OP, (uint32_t)n, 0, w,
-		     (uint32_t)FUTEX_OP((FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT),
+		     (uint32_t)FUTEX_OP((FUTEX_OP_SET | (uint32_t)FUTEX_OP_OPARG_SHIFT),
 					bit, FUTEX_OP_CMP_EQ, 0));
 }
 

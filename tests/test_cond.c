@@ -3,10 +3,16 @@
  * test_cond.c - the promises of kin/cond.h
  */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -187,6 +193,71 @@ START_TEST(without_the_lock_it_is_a_bug)
 }
 END_TEST
 
+/* ---- the clock ---- */
+
+/*
+ * Whoever waits by the wall clock wakes early or late when that is set.  So
+ * the kernel ends the one that asks for such a wait, and nobody has to set it.
+ */
+static void
+forbid_the_wall_clock(void)
+{
+	static const uint32_t nr = offsetof(struct seccomp_data, nr);
+	static const uint32_t op = offsetof(struct seccomp_data, args[1]);
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, nr),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, op),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, FUTEX_CLOCK_REALTIME, 0,
+			 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {
+		sizeof(filter) / sizeof(filter[0]), filter
+	};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(77);
+}
+
+static void __attribute__((noreturn))
+wait_for_all_kinds(kin_rwlock *rw)
+{
+	forbid_the_wall_clock();
+	if (kin_lock_acquire(lock, kin_in_ms(20)) != -ETIMEDOUT ||
+	    kin_rwlock_read(rw, kin_in_ms(20)) != -ETIMEDOUT ||
+	    kin_rwlock_write(rw, kin_in_ms(20)) != -ETIMEDOUT)
+		_exit(1);
+	raise_flag(1);
+	if (kin_lock_acquire(lock, KIT_PATIENCE) != 0 ||
+	    kin_cond_wait(cond, lock, kin_in_ms(20)) != -ETIMEDOUT)
+		_exit(2);
+	_exit(kin_lock_release(lock));
+}
+
+START_TEST(no_wait_is_by_the_wall_clock)
+{
+	kin_rwlock *rw;
+	pid_t pid;
+
+	make();
+	ck_kin_ok(kin_rwlock_create(&rw, NULL));
+	ck_assert_int_eq(kin_rwlock_write(rw, KIT_PATIENCE), 0);
+	get_lock(lock);
+	pid = kit_fork();
+	if (pid == 0)
+		wait_for_all_kinds(rw);
+	await_flag(1);
+	give(lock);
+	kit_reap(pid, 0);
+	ck_kin_ok(kin_rwlock_release(rw));
+	kin_rwlock_close(rw);
+	drop();
+}
+END_TEST
+
 /* ---- death ---- */
 
 START_TEST(a_waiter_killed_asleep_is_forgotten)
@@ -285,6 +356,7 @@ main(void)
 	tcase_add_test(tc, a_recursive_lock_is_let_go_of_whole);
 	tcase_add_test(tc, both_may_lie_in_one_segment_or_in_two);
 	tcase_add_test(tc, without_the_lock_it_is_a_bug);
+	tcase_add_test(tc, no_wait_is_by_the_wall_clock);
 	tc = board_case(suite, "death");
 	tcase_add_test(tc, a_waiter_killed_asleep_is_forgotten);
 	tcase_add_test(tc, a_waiter_killed_awake_leaves_its_notice);

@@ -182,6 +182,51 @@ START_TEST(random_words_do_no_harm)
 }
 END_TEST
 
+START_TEST(random_words_in_rwlocks_and_conditions_do_no_harm)
+{
+	struct kn_slices slices = kn_latch_slices;
+	uint32_t seed = 4711, i, n;
+
+	kn_latch_slices = (struct kn_slices){ 100000, 200000 };
+	for (i = 0; i < 300; i++) {
+		kin_segment *seg = segment_for(4);
+		kin_lock *lock = lock_in(seg, 0);
+		unsigned char *body = kin_segment_data(seg);
+		unsigned char *threads;
+		kin_rwlock *rw;
+		kin_cond *cond;
+
+		ck_kin_ok(kin_cond_create(&cond, KIN_OPTS(kin_cond_opts,
+		    .segment = seg, .offset = 128)));
+		ck_kin_ok(kin_rwlock_create(&rw, KIN_OPTS(kin_rwlock_opts,
+		    .segment = seg, .offset = 256)));
+		threads = (unsigned char *)lock->object.control->threads;
+		get_lock(lock);
+		for (n = 0; n < 12; n++) {
+			body[256 + 64 + next_random(&seed) % 448] =
+			    (unsigned char)next_random(&seed);
+			threads[next_random(&seed) % 512] =
+			    (unsigned char)next_random(&seed);
+		}
+		/* Of a lock that is whole, so that no bug is seen in us. */
+		if (kin_cond_wait(cond, lock, kin_in_ms(1)) >= 0 ||
+		    kin_lock_consistent(lock) == 0) {
+			(void)kin_cond_notify(cond, lock, KIN_ALL);
+			(void)kin_lock_release(lock);
+		}
+		if (kin_rwlock_read(rw, kin_in_ms(1)) >= 0)
+			(void)kin_rwlock_release(rw);
+		if (kin_rwlock_write(rw, kin_in_ms(1)) >= 0)
+			(void)kin_rwlock_release(rw);
+		kin_rwlock_close(rw);
+		kin_cond_close(cond);
+		kin_lock_close(lock);
+		kin_segment_close(seg);
+	}
+	kn_latch_slices = slices;
+}
+END_TEST
+
 int
 main(void)
 {
@@ -194,5 +239,7 @@ main(void)
 	tcase_add_test(tc, nonsense_is_found_and_stays_found);
 	tcase_add_test(tc, a_held_lock_that_was_scribbled_over_is_not_released);
 	tcase_add_test(tc, random_words_do_no_harm);
+	tcase_add_test(tc,
+		       random_words_in_rwlocks_and_conditions_do_no_harm);
 	return kit_run(suite);
 }

@@ -232,6 +232,18 @@ START_TEST(a_fork_holds_nothing)
 }
 END_TEST
 
+START_TEST(who_holds_nothing_cannot_release_it)
+{
+	kin_rwlock *rw = rwlock_of(0);
+	pid_t reader = user_of(rw, false);
+
+	ck_kin_fails(-EPERM, kin_rwlock_release(rw));
+	kit_kill(reader);
+	ck_kin_fails(-EPERM, kin_rwlock_release(rw));
+	kin_rwlock_close(rw);
+}
+END_TEST
+
 /* ---- death ---- */
 
 START_TEST(a_dead_reader_is_none)
@@ -413,6 +425,7 @@ main(void)
 	tcase_add_test(tc, what_it_has_it_cannot_wait_for);
 	tcase_add_test(tc, a_reader_reads_again_though_a_writer_waits);
 	tcase_add_test(tc, a_fork_holds_nothing);
+	tcase_add_test(tc, who_holds_nothing_cannot_release_it);
 	tcase_add_test(tc, many_are_placed);
 	tc = board_case(suite, "death");
 	tcase_add_test(tc, a_dead_reader_is_none);

@@ -83,8 +83,9 @@ KIN_API KIN_MUST int kin_rwlock_write(kin_rwlock *rw, kin_time deadline);
 KIN_API int kin_rwlock_downgrade(kin_rwlock *rw);
 
 /*
- * Let go of what this thread holds, to read or to write; else it is a bug, and
- * ends the program.  -ESTALE, -EUCLEAN as kin_lock_release.
+ * Let go of what this thread holds, to read or to write.  -ESTALE, -EUCLEAN as
+ * kin_lock_release.  -EPERM: it holds nothing, which is a bug, or else a peer
+ * has scribbled over its cell.
  */
 KIN_API int kin_rwlock_release(kin_rwlock *rw);
 
