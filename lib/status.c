@@ -151,6 +151,17 @@ kn_process_settle_locked(kin_process *p)
 	p->lifeline = -1;
 }
 
+static bool
+is_settled(kin_process *p)
+{
+	bool ended;
+
+	kn_self_lock();
+	ended = p->ended;
+	kn_self_unlock();
+	return ended;
+}
+
 /* Poll says that it has ended; many threads may have heard. */
 static void
 settle(kin_process *p)
@@ -203,7 +214,7 @@ kin_process_join(kin_process *p, struct kin_status *ret_status,
 	if (r == 0)
 		return kn_fail(-ETIMEDOUT, "process '%s' (%d) ran until the "
 			       "deadline", p->name, (int)p->pid);
-	if (p->served.server != NULL) {
+	if (p->served.server != NULL && !is_settled(p)) {
 		r = kn_served_await(&p->served, p->pidfd, deadline);
 		if (r < 0)
 			return kn_fail(r, "process '%s' has ended, and the "

@@ -134,6 +134,73 @@ START_TEST(a_start_by_a_server_fails_whole)
 }
 END_TEST
 
+/* ---- a parent that is killed ---- */
+
+static int
+stay(kin_call *call)
+{
+	while (call != NULL)
+		pause();
+	return 0;
+}
+KIN_ENTRY(stay);
+
+static pid_t parent;
+static int to_death;
+
+static int
+die_at_kth(const char *call)
+{
+	(void)call;
+	if (getpid() == parent && --to_death == 0)
+		raise(SIGKILL);
+	return 0;
+}
+
+/* 0: it came to its end before the k'th call. */
+static void __attribute__((noreturn))
+start_and_join_until(kin_context *c, int k)
+{
+	kin_process *p;
+
+	parent = getpid();
+	to_death = k;
+	kn_os_hook = die_at_kth;
+	if (kin_process_start(&p, stay, KIN_ARGS(),
+	    KIN_OPTS(kin_process_opts, .context = c)) < 0)
+		_exit(1);
+	if (kin_process_kill(p) < 0 ||
+	    kin_process_join(p, NULL, KIT_PATIENCE) < 0)
+		_exit(2);
+	kin_process_close(p);
+	_exit(0);
+}
+
+/* Its child sleeps for ever, and so would this, if it were not taken along. */
+START_TEST(a_parent_killed_at_any_call_takes_all_along)
+{
+	kin_context *c = context((uint32_t)_i, NULL);
+	int status = 1, k;
+
+	for (k = 1; status != 0; k++) {
+		struct state before = look();
+		pid_t pid = kit_fork();
+
+		if (pid == 0)
+			start_and_join_until(c, k);
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		ck_assert_msg(status == 0 || WIFSIGNALED(status),
+			      "at call %d: exited with %d", k,
+			      WEXITSTATUS(status));
+		collect_orphans();
+		ck_same(&before, "parent killed", k);
+		ck_assert_int_lt(k, 200);
+	}
+	ck_assert_int_ge(k, 8);
+	kin_context_close(c);
+}
+END_TEST
+
 /* ---- a server that is killed at its client's calls ---- */
 
 static pid_t server;
@@ -367,6 +434,8 @@ main(int argc, char **argv)
 	tcase_add_test(tc, a_spawn_fails_whole);
 	tcase_add_test(tc, a_first_start_by_a_server_fails_whole);
 	tcase_add_test(tc, a_start_by_a_server_fails_whole);
+	tcase_add_loop_test(tc, a_parent_killed_at_any_call_takes_all_along,
+			    0, 3);
 	tc = board_case(suite, "fork servers");
 	tcase_add_test(tc,
 	    a_server_killed_at_any_call_of_a_start_is_replaced);

@@ -33,7 +33,8 @@
  * An entry of a shared library is found wherever the library is; the child
  * loads it if it must, by the path it had here.  If main is not yours to call
  * kin_init in (a plugin), a helper program of kin's does, for entries of
- * shared libraries.
+ * shared libraries: kin-helper, as installed, or $KIN_HELPER (ignored in
+ * set-user-id programs).
  *
  * Order    A fork server is started by the first start that needs it, and
  *          again if it has ended.
