@@ -18,12 +18,10 @@
 #include "lib/event.h"
 #include "shm/os.h"
 
-#define SPINS		200
-
 struct kin_event {
 	struct kn_object o;		/* first */
 	kn_word *word;
-	int spins;			/* before a sleep; 0 on one CPU */
+	struct kn_spin spin;
 };
 
 /* ---- making and joining ---- */
@@ -44,7 +42,7 @@ open_event(struct kn_object *o, const void *arg)
 
 	(void)arg;
 	e->word = &shared->word;
-	e->spins = kn_os_cpus() > 1 ? SPINS : 0;
+	kn_spin_init(&e->spin, 0);
 	return 0;
 }
 
@@ -195,20 +193,16 @@ kin_event_is_set(const kin_event *e)
 static bool
 was_set(uint32_t v, uint32_t first)
 {
-	return (v & KN_EVENT_SET) || v / KN_EVENT_CLEARS != first / KN_EVENT_CLEARS;
+	return (v & KN_EVENT_SET) ||
+	       v / KN_EVENT_CLEARS != first / KN_EVENT_CLEARS;
 }
 
 static bool
-spin(const kin_event *e, uint32_t first)
+there(const void *arg, uint32_t v)
 {
-	int i;
+	const uint32_t *first = arg;
 
-	for (i = 0; i < e->spins; i++) {
-		if (was_set(kn_load(e->word), first))
-			return true;
-		kn_pause();
-	}
-	return false;
+	return was_set(v, *first);
 }
 
 /*
@@ -248,7 +242,9 @@ kin_event_wait(kin_event *e, kin_time deadline)
 
 	kn_assert(e != NULL);
 	first = kn_load(e->word);
-	if ((first & KN_EVENT_SET) || (deadline.ns > 0 && spin(e, first)))
+	if ((first & KN_EVENT_SET) ||
+	    (deadline.ns > 0 &&
+	     kn_spin_for(&e->spin, e->word, there, &first, deadline)))
 		return 0;
 	return wait_slow(e, first, deadline);
 }

@@ -202,16 +202,11 @@ sleep_for(kin_sem *s, uint32_t n, int in_vain, struct kn_slice *slice,
 }
 
 static bool
-spin(const kin_sem *s, uint32_t n)
+there(const void *arg, uint32_t v)
 {
-	int i;
+	const uint32_t *n = arg;
 
-	for (i = 0; i < s->o.control->registry.party.spins; i++) {
-		if (kn_sem_free(kn_load(&s->shared->free)) >= n)
-			return true;
-		kn_pause();
-	}
-	return false;
+	return kn_sem_free(v) >= *n;
 }
 
 static int __attribute__((noinline))
@@ -231,7 +226,7 @@ await(kin_sem *s, uint32_t stamp, uint32_t n, kin_time deadline)
 	int r, in_vain = 0;
 	bool look = s->owned;		/* for what the dead hold */
 
-	(void)spin(s, n);
+	(void)kn_spin_for(&s->spin, &s->shared->free, there, &n, deadline);
 	for (;;) {
 		r = take(s, stamp, n, true);
 		if (r != 0)

@@ -48,6 +48,7 @@ struct kin_sem {
 	uint32_t made;			/* generation of the process that made
 					   the handle */
 	uint32_t in_vain;		/* wakes that nobody needed */
+	struct kn_spin spin;
 	uint32_t quick;			/* plain without a bound: total.  Else 0 */
 	bool owned;
 	bool bounded;

@@ -50,6 +50,7 @@ open_sem(struct kn_object *o, const void *arg)
 	s->quick = s->owned || s->bounded ? 0 : s->total;
 	s->members = o->seg->members;
 	s->made = kn_self_generation();
+	kn_spin_init(&s->spin, 0);
 	return 0;
 }
 

@@ -111,42 +111,78 @@ look(const struct kn_wait *wait, const kn_word *w, uint32_t position,
 }
 
 /*
+ * Until when to spin this time; 0: not at all.  A success earns the next waiter
+ * the whole time, a failure half of what it had, down to a sixteenth of all;
+ * every 8th tries the whole time again, or one slow spell would end spinning
+ * for ever.
+ */
+static int64_t
+spin_end(struct kn_spin *s, int64_t now, int64_t deadline)
+{
+	int64_t most = __atomic_load_n(&s->most_ns, __ATOMIC_RELAXED);
+	int64_t next = __atomic_load_n(&s->next_ns, __ATOMIC_RELAXED);
+
+	if (most == 0)
+		return 0;
+	if (__atomic_add_fetch(&s->tries, 1, __ATOMIC_RELAXED) % 8 == 0)
+		next = most;
+	return next < deadline - now ? now + next : deadline;
+}
+
+static void
+spin_learn(struct kn_spin *s, bool found)
+{
+	int64_t most = __atomic_load_n(&s->most_ns, __ATOMIC_RELAXED);
+	int64_t next = __atomic_load_n(&s->next_ns, __ATOMIC_RELAXED);
+
+	if (!found)
+		next = next / 2 < most / 16 ? most / 16 : next / 2;
+	__atomic_store_n(&s->next_ns, found ? most : next, __ATOMIC_RELAXED);
+}
+
+/*
  * True if the word moved while we spun.  A spinner may hold out for more than
  * one unit: a putter that took each bit of room as it comes would fetch the
  * getters' line once for each message, and so hold both up.  But not for
  * longer than a sleep would have cost.
- *
- * A success earns the next waiter the whole time, a failure half of what it
- * had, down to a sixteenth of all; every 8th tries the whole time again, or
- * one slow spell would end spinning for ever.
  */
 static bool
 spin(const struct kn_wait *wait, const kn_word *w, uint32_t position,
      const kn_word *stop, int64_t now, int64_t deadline)
 {
-	struct kn_spin *s = wait->spin;
-	int64_t most = __atomic_load_n(&s->most_ns, __ATOMIC_RELAXED);
-	int64_t next, end, enough;
-	uint32_t tries;
+	int64_t end = spin_end(wait->spin, now, deadline), enough;
 	bool found;
 
-	if (most == 0)
+	if (end == 0)
 		return false;
-	next = __atomic_load_n(&s->next_ns, __ATOMIC_RELAXED);
-	tries = __atomic_add_fetch(&s->tries, 1, __ATOMIC_RELAXED);
-	if (tries % 8 == 0)
-		next = most;
-	end = next < deadline - now ? now + next : deadline;
 	enough = now + wake_cost();
 	do {
 		found = look(wait, w, position, stop);
 		now = kin_now().ns;
 	} while (!found && now < end &&
 		 !(now >= enough && moved(w, position, stop)));
-	if (!found)
-		next = next / 2 < most / 16 ? most / 16 : next / 2;
-	__atomic_store_n(&s->next_ns, found ? most : next, __ATOMIC_RELAXED);
+	spin_learn(wait->spin, found);
 	return found || moved(w, position, stop);
+}
+
+bool
+kn_spin_for(struct kn_spin *spin, const kn_word *w, kn_spin_fn *there,
+	    const void *arg, kin_time deadline)
+{
+	int64_t end = spin_end(spin, kin_now().ns, deadline.ns);
+	bool found = false;
+	int i;
+
+	if (end == 0)
+		return false;
+	do {
+		for (i = 0; i < 16 && !found; i++) {
+			found = there(arg, kn_load(w));
+			kn_pause();
+		}
+	} while (!found && kin_now().ns < end);
+	spin_learn(spin, found);
+	return found;
 }
 
 /* Before its first sleep a waiter looks a little without asking the time. */

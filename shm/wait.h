@@ -58,6 +58,11 @@ struct kn_wait {
 /* asked_ns as in struct kin_queue_opts. */
 void kn_spin_init(struct kn_spin *spin, int64_t asked_ns);
 
+/* Spin on a word of any kind until there says of its value that it is there. */
+typedef bool kn_spin_fn(const void *arg, uint32_t v);
+bool kn_spin_for(struct kn_spin *spin, const kn_word *w, kn_spin_fn *there,
+		 const void *arg, kin_time deadline);
+
 static inline uint32_t
 kn_position(uint32_t v)
 {
