@@ -2,12 +2,13 @@
 /*
  * barrier.c - kin_barrier: seats, and one word that says how far it is
  *
- * A party takes the first seat that nobody has in this generation, under the
- * latch; seats of earlier ones are free, so nobody has to get up.  Who takes
- * the last one moves the phase, which wakes all in the same step: before it,
- * the death of a seated party breaks the barrier; after it, nobody needs them
- * any more.  While it is awaited, each looks at some of its neighbours after
- * each slice.
+ * A party takes the first seat that nobody has in this generation, by one
+ * compare-and-swap; seats of earlier ones are free, so nobody has to get up.
+ * Seats fill in order, so who takes the last one knows that all are there, and
+ * moves the phase under the latch, which wakes all in the same step: before
+ * it, the death of a seated party breaks the barrier; after it, nobody needs
+ * them any more.  While it is awaited, each looks at some of its neighbours
+ * after each slice.
  */
 #include <errno.h>
 
@@ -16,11 +17,11 @@
 
 #define NEIGHBOURS	4u		/* looked at after a slice */
 
-/* What arrive comes back with, beside errors. */
+/* What take_seat comes back with, beside errors. */
 #define SEATED		0
-#define LAST		1		/* and all are let go */
-#define ACT		2		/* last, and the action is to be run */
-#define AWAIT		3		/* no seat before the next generation */
+#define LAST		1		/* of all */
+#define FULL		2		/* no seat before the next generation */
+#define AGAIN		3		/* it has begun already */
 
 /* One call of wait. */
 struct party {
@@ -30,6 +31,7 @@ struct party {
 	uint32_t generation;
 	uint32_t seat;
 	bool seated;
+	struct kn_slice slice;
 };
 
 /* ---- the latch ---- */
@@ -133,26 +135,6 @@ seats_taken(const kin_barrier *b, uint32_t generation)
 	return n;
 }
 
-/* Seats are taken in order. */
-static uint32_t
-first_free(const kin_barrier *b, uint32_t generation)
-{
-	uint32_t i = 0;
-
-	while (i < b->parties &&
-	       kn_seat_of(kn_wide_load(&b->shared->seats[i]), generation) != 0)
-		i++;
-	return i;
-}
-
-static void
-sit_down(struct party *p)
-{
-	kn_wide_store(&p->b->shared->seats[p->seat],
-		      kn_wide_of(p->stamp, p->generation));
-	p->seated = true;
-}
-
 /* We go without having been able to break it: others will see. */
 static void
 mark_left(const struct party *p)
@@ -161,6 +143,16 @@ mark_left(const struct party *p)
 
 	(void)kn_wide_cas(&p->b->shared->seats[p->seat], &seat,
 			  kn_wide_of(p->stamp | KN_SEAT_LEFT, p->generation));
+}
+
+/* Who only tried to be the last was not there. */
+static void
+get_up(const struct party *p)
+{
+	uint64_t seat = kn_wide_of(p->stamp, p->generation);
+
+	(void)kn_wide_cas(&p->b->shared->seats[p->seat], &seat,
+			  kn_wide_of(0, p->generation));
 }
 
 static int
@@ -172,40 +164,36 @@ timed_out(const kin_barrier *b)
 		       "deadline", kn_object_name(&b->o, name), b->parties);
 }
 
-/* Under the latch. */
+/*
+ * Who will not wait takes no seat but the last.  A seat of a later generation
+ * must not be taken for a free one: then ours is over.
+ */
 static int
-arrive(struct party *p, bool acts)
+take_seat(struct party *p)
 {
 	struct kn_barrier_shared *shared = p->b->shared;
-	uint32_t v = kn_load(&shared->phase), state = kn_phase_state(v);
-	int r;
+	uint64_t mine = kn_wide_of(p->stamp, p->generation);
+	uint32_t i;
 
-	p->generation = kn_phase_generation(v);
-	if (state == KN_BARRIER_BROKEN || state == KN_BARRIER_DEAD)
-		return kn_barrier_broken_by(p->b, state);
-	p->seat = first_free(p->b, p->generation);
-	if (state == KN_BARRIER_ACTING || p->seat == p->b->parties)
-		return AWAIT;
-	if (p->seat + 1 < p->b->parties) {
-		if (p->deadline.ns <= 0)
-			return timed_out(p->b);
-		sit_down(p);
-		return SEATED;
+	for (i = 0; i < p->b->parties; i++) {
+		uint64_t v = kn_wide_load(&shared->seats[i]);
+
+		while (kn_seat_of(v, p->generation) == 0) {
+			bool last = i + 1 == p->b->parties;
+
+			if (kn_generation_later(p->generation,
+						(uint32_t)(v >> 32)))
+				return AGAIN;
+			if (!last && p->deadline.ns <= 0)
+				return timed_out(p->b);
+			if (!kn_wide_cas(&shared->seats[i], &v, mine))
+				continue;
+			p->seat = i;
+			p->seated = true;
+			return last ? LAST : SEATED;
+		}
 	}
-	r = look_at_all(p);
-	if (r < 0)
-		return r;
-	if (r > 0) {
-		kn_barrier_move(&shared->phase, kn_phase_of(p->generation, (uint32_t)r));
-		return kn_barrier_broken_by(p->b, (uint32_t)r);
-	}
-	sit_down(p);
-	if (acts) {
-		kn_barrier_begin_action(&shared->phase);
-		return ACT;
-	}
-	kn_barrier_end_well(shared, p->generation);
-	return LAST;
+	return FULL;
 }
 
 /* ---- waiting ---- */
@@ -270,16 +258,9 @@ give_up(const struct party *p)
 }
 
 static bool
-spin(const struct party *p)
+there(const void *arg, uint32_t v)
 {
-	int i;
-
-	for (i = 0; i < p->b->o.control->registry.party.spins; i++) {
-		if (is_over(p, kn_load(&p->b->shared->phase)))
-			return true;
-		kn_pause();
-	}
-	return false;
+	return is_over(arg, v);
 }
 
 /* What came of the round, for who was in it. */
@@ -289,16 +270,16 @@ ended(const struct party *p)
 	return p->seated ? kn_barrier_outcome(p->b, p->generation) : 0;
 }
 
-/* Until the round is over. */
+/* Until the round is over; who has no seat may have got one by a slice's end. */
 static int
-await(const struct party *p)
+await(struct party *p)
 {
 	kn_word *phase = &p->b->shared->phase;
-	struct kn_slice slice = kn_slice_first();
-	uint32_t from = p->seat + 1;
+	uint32_t from = p->seated ? p->seat + 1 : 0;
 	int r;
 
-	if (spin(p))
+	if (p->deadline.ns > 0 &&
+	    kn_spin_for(&p->b->spin, phase, there, p, p->deadline))
 		return ended(p);
 	for (;;) {
 		uint32_t v = kn_load(phase);
@@ -311,16 +292,16 @@ await(const struct party *p)
 		    !kn_cas(phase, &v, v | KN_PHASE_ASLEEP))
 			continue;
 		r = kn_os_futex_wait(phase, v | KN_PHASE_ASLEEP,
-				     kn_slice_until(&slice, p->deadline));
+				     kn_slice_until(&p->slice, p->deadline));
 		if (r < 0 && r != -EAGAIN && r != -EINTR && r != -ETIMEDOUT)
 			kn_os_yield();	/* the kernel lets nobody sleep */
-		if (!kn_slice_over(&slice))
+		if (!kn_slice_over(&p->slice))
 			continue;
 		r = look_around(p, from);
 		from += NEIGHBOURS;
 		if (r > 0)
 			r = break_round(p, (uint32_t)r);
-		if (r < 0)
+		if (r < 0 || !p->seated)
 			return r;
 	}
 }
@@ -355,20 +336,62 @@ act(const struct party *p, kin_barrier_fn *action, void *user)
 	return over ? kn_barrier_outcome(p->b, p->generation) : 0;
 }
 
+/* In the latch: nobody is missing.  1: the action is to be run. */
+static int
+end_round(const struct party *p, bool acts)
+{
+	struct kn_barrier_shared *shared = p->b->shared;
+	int r;
+
+	if (is_over(p, kn_load(&shared->phase)))
+		return kn_barrier_outcome(p->b, p->generation);
+	r = look_at_all(p);
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		kn_barrier_move(&shared->phase,
+				kn_phase_of(p->generation, (uint32_t)r));
+		return kn_barrier_broken_by(p->b, (uint32_t)r);
+	}
+	if (acts)
+		kn_barrier_begin_action(&shared->phase);
+	else
+		kn_barrier_end_well(shared, p->generation);
+	return acts;
+}
+
+static int
+come_last(struct party *p, kin_barrier_fn *action, void *user)
+{
+	int r = enter(p->b, p->deadline);
+
+	if (r < 0) {
+		if (p->deadline.ns <= 0)
+			get_up(p);
+		else
+			mark_left(p);
+		return r;
+	}
+	r = end_round(p, action != NULL);
+	leave(p->b);
+	return r == 1 ? act(p, action, user) : r;
+}
+
 static int
 wait_with(struct party *p, kin_barrier_fn *action, void *user)
 {
 	int r;
 
 	for (;;) {
-		r = enter(p->b, p->deadline);
-		if (r < 0)
-			return r;
-		r = arrive(p, action != NULL);
-		leave(p->b);
-		if (r == ACT)
-			r = act(p, action, user);
-		else if (r == SEATED || r == AWAIT)
+		uint32_t v = kn_load(&p->b->shared->phase);
+
+		p->generation = kn_phase_generation(v);
+		if (kn_phase_state(v) >= KN_BARRIER_BROKEN)
+			return kn_barrier_broken_by(p->b, kn_phase_state(v));
+		r = take_seat(p);
+		if (r == LAST)
+			r = come_last(p, action, user);
+		else if (r == SEATED || r == FULL)
 			r = await(p);
 		if (r < 0 || p->seated)
 			return r < 0 ? r : (int)p->seat;
@@ -381,7 +404,9 @@ int
 kin_barrier_wait_with(kin_barrier *b, kin_barrier_fn *action, void *user,
 		      kin_time deadline)
 {
-	struct party p = { .b = b, .deadline = deadline };
+	struct party p = {
+		.b = b, .deadline = deadline, .slice = kn_slice_first(),
+	};
 	int r;
 
 	kn_assert(b != NULL);

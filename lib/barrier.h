@@ -36,9 +36,8 @@ enum kn_barrier_state {
 #define KN_ILL_ENDS	14u
 
 struct kn_barrier_shared {
-	kn_word latch;			/* the rest changes under it, but for
-					   the bits of those who sleep or
-					   leave */
+	kn_word latch;			/* phase and ill change under it, but
+					   for the bit of those who sleep */
 	kn_word phase;			/* the truth */
 	kn_word ill[KN_ILL_ENDS];	/* the last ones, in no order */
 	kn_wide seats[];		/* parties */
@@ -50,6 +49,7 @@ struct kin_barrier {
 	struct kn_object o;		/* first */
 	struct kn_barrier_shared *shared;
 	uint32_t parties;
+	struct kn_spin spin;
 };
 
 static inline uint32_t
@@ -69,6 +69,16 @@ static inline uint32_t
 kn_seat_of(uint64_t seat, uint32_t generation)
 {
 	return seat >> 32 == generation ? (uint32_t)seat : 0;
+}
+
+/* Generations are modulo 2^29. */
+static inline bool
+kn_generation_later(uint32_t than, uint32_t generation)
+{
+	uint32_t ahead = kn_phase_generation((generation - than) *
+					     KN_PHASE_ONE);
+
+	return ahead != 0 && ahead < 1u << 28;
 }
 
 static inline uint32_t

@@ -26,6 +26,7 @@ open_barrier(struct kn_object *o, const void *arg)
 	(void)arg;
 	b->shared = o->own;
 	b->parties = (uint32_t)o->mark.shape[0];
+	kn_spin_init(&b->spin, 0);
 	return 0;
 }
 

@@ -46,21 +46,6 @@ kn_barrier_begin_action(kn_word *phase)
 		;
 }
 
-/* So many generations from one to another, forwards. */
-static uint32_t
-distance(uint32_t from, uint32_t to)
-{
-	return (to - from) & kn_phase_generation(UINT32_MAX);
-}
-
-static bool
-is_later(uint32_t than, uint32_t generation)
-{
-	uint32_t ahead = distance(than, generation);
-
-	return ahead != 0 && ahead <= kn_phase_generation(UINT32_MAX) / 2;
-}
-
 /*
  * The place for one more: that which such a death has left that came before
  * the generation's end, an empty one, or else the oldest.
@@ -76,7 +61,7 @@ ill_place(struct kn_barrier_shared *shared, uint32_t generation)
 
 		if (v != 0 && v / KN_ILL_ONE == generation)
 			return &shared->ill[i];
-		if (b != 0 && (v == 0 || is_later(v / KN_ILL_ONE,
+		if (b != 0 && (v == 0 || kn_generation_later(v / KN_ILL_ONE,
 						  b / KN_ILL_ONE)))
 			best = &shared->ill[i];
 	}
@@ -152,7 +137,7 @@ ill_end(const struct kn_barrier_shared *shared, uint32_t generation)
 
 		if (v != 0 && v / KN_ILL_ONE == generation)
 			return v;
-		later += v != 0 && is_later(generation, v / KN_ILL_ONE);
+		later += v != 0 && kn_generation_later(generation, v / KN_ILL_ONE);
 	}
 	return later == KN_ILL_ENDS ? KN_ILL_END : 0;
 }

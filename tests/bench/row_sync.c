@@ -254,11 +254,14 @@ two(int (*step)(const struct turn *, int), double seconds, double *ret)
 	struct turn t;
 	double n = 0;
 	pid_t pid;
-	int i, cpu[2], r = open_all(&t);
+	int i, cpu[2], r;
 
+	/* Whoever is made on one CPU does not spin. */
 	duo_cpus(cpu);
-	if (r == 0)
-		r = duo_stay_on(cpu[0]);
+	r = duo_stay_on(cpu[0]);
+	if (r < 0)
+		return r;
+	r = open_all(&t);
 	if (r < 0)
 		return close_all(&t, r);
 	pid = fork();

@@ -45,6 +45,7 @@ set_with(struct scene *s, const struct kin_sem_opts *opts)
 	kin_sem *sem;
 
 	must(kin_sem_create(&sem, opts));
+	kn_spin_init(&sem->spin, KIN_SPIN_NEVER);
 	s->thing = sem;
 	s->clear = clear_sem;
 	s->watch = sem->o.own;

@@ -222,6 +222,7 @@ set_barrier_for(struct scene *s, uint32_t parties)
 	must(kin_barrier_create(&b, KIN_OPTS(kin_barrier_opts,
 					     .parties = parties,
 					     .members = 8)));
+	kn_spin_init(&b->spin, KIN_SPIN_NEVER);
 	set_object(s, (struct kn_object *)b, clear_barrier);
 }
 
