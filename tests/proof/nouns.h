@@ -9,7 +9,7 @@
 
 extern const struct op array_ops[], barrier_ops[], cell_ops[], client_ops[];
 extern const struct op cond_ops[], event_ops[], heap_ops[], latch_ops[];
-extern const struct op lock_ops[], once_ops[], queue_ops[], registry_ops[];
+extern const struct op lock_ops[], once_ops[], process_ops[], queue_ops[], registry_ops[];
 extern const struct op rwlock_ops[], segment_ops[], sem_ops[], table_ops[];
 
 void other_array(struct scene *);

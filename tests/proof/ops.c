@@ -29,6 +29,7 @@ const struct noun nouns[] = {
 	{ "table", table_ops, other_table },
 	{ "array", array_ops, other_array },
 	{ "cell", cell_ops, other_cell },
+	{ "process", process_ops, NULL },
 	{ NULL, NULL, NULL },
 };
 

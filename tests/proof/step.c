@@ -125,6 +125,14 @@ static struct track *track;
 static struct scene *scene;
 static enum fate fate;
 static bool by_ptrace;
+static pid_t self;			/* of the victim */
+
+/* A child of the victim's has the flag and the hook, too: it goes its way. */
+static bool
+is_victim(void)
+{
+	return syscall(SYS_getpid) == self;
+}
 
 /* Without libc, which might be at anything. */
 static void
@@ -147,6 +155,10 @@ on_step(int signal, siginfo_t *info, void *context)
 
 	(void)signal;
 	(void)info;
+	if (!is_victim()) {
+		at->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+		return;
+	}
 	if (!track->over) {
 		track->steps++;
 		if (track->steps == track->step)
@@ -193,9 +205,12 @@ begin_stepping(void)
 static int
 on_call(const char *call)
 {
-	int n = ++track->calls;
+	int n;
 
 	(void)call;
+	if (!is_victim())
+		return 0;
+	n = ++track->calls;
 	if (n == track->window + 1 && !track->over) {
 		/* Killed or not, this victim is of no more use. */
 		track->over = 1;
@@ -214,6 +229,7 @@ victim(void (*ready)(struct scene *), int (*act)(struct scene *))
 		.sa_flags = SA_SIGINFO | SA_NODEFER,
 	};
 
+	self = getpid();
 	if (by_ptrace && ptrace(PTRACE_TRACEME, 0, 0, 0) < 0)
 		err(1, "ptrace");
 	sigaction(SIGTRAP, &trap, NULL);
