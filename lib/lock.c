@@ -252,7 +252,7 @@ kin_lock_consistent(kin_lock *lock)
 /* ---- what there is to know ---- */
 
 void
-kin_lock_stat(kin_lock *lock, struct kin_lock_stat *ret)
+kin_lock_stat(kin_lock *lock, struct kin_lock_stats *ret)
 {
 	kn_assert(lock != NULL);
 	kn_assert(ret != NULL);

@@ -545,12 +545,12 @@ kn_mutex_deepen(struct kn_mutex *m, uint32_t depth)
 }
 
 void
-kn_mutex_stat(const struct kn_mutex *m, struct kin_lock_stat *ret)
+kn_mutex_stat(const struct kn_mutex *m, struct kin_lock_stats *ret)
 {
 	const struct kn_mutex_shared *s = m->shared;
 	struct kn_thread *t;
 
-	*ret = (struct kin_lock_stat){
+	*ret = (struct kin_lock_stats){
 		.inherited = kn_load(&s->inherited) != 0,
 		.waits = kn_wide_load(&s->waits),
 		.longest_ns = (int64_t)kn_wide_load(&s->longest_ns),

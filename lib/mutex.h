@@ -153,7 +153,7 @@ int kn_mutex_check(struct kn_mutex *m);
 int kn_mutex_release_all(struct kn_mutex *m, uint32_t *ret_depth);
 void kn_mutex_deepen(struct kn_mutex *m, uint32_t depth);
 
-void kn_mutex_stat(const struct kn_mutex *m, struct kin_lock_stat *ret);
+void kn_mutex_stat(const struct kn_mutex *m, struct kin_lock_stats *ret);
 
 /* The stamp of who has it; 0: nobody, or it is kept for one. */
 static inline uint32_t

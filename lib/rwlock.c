@@ -391,11 +391,11 @@ kin_rwlock_release(kin_rwlock *rw)
 /* ---- what there is to know ---- */
 
 void
-kin_rwlock_stat(kin_rwlock *rw, struct kin_rwlock_stat *ret)
+kin_rwlock_stat(kin_rwlock *rw, struct kin_rwlock_stats *ret)
 {
 	kn_assert(rw != NULL);
 	kn_assert(ret != NULL);
-	*ret = (struct kin_rwlock_stat){ .readers = kn_readers_used(rw) };
+	*ret = (struct kin_rwlock_stats){ .readers = kn_readers_used(rw) };
 	kn_mutex_stat(&rw->mutex, &ret->writer);
 	ret->writer.inherited = (uint32_t)is_dirty(rw);
 }

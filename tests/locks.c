@@ -88,7 +88,7 @@ void
 await_waiters(kin_lock *lock, uint32_t n)
 {
 	kin_time deadline = KIT_PATIENCE;
-	struct kin_lock_stat stat;
+	struct kin_lock_stats stat;
 
 	for (;;) {
 		kin_lock_stat(lock, &stat);

@@ -88,7 +88,7 @@ END_TEST
 START_TEST(it_is_aligned_as_asked_for)
 {
 	kin_heap *heap = heap_of(SMALL);
-	uint64_t at[24], n = 0;
+	uint64_t at[26], n = 0;
 	size_t align;
 
 	for (align = 1; align <= KIN_HEAP_ALIGN_MAX; align *= 2) {

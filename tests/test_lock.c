@@ -336,7 +336,7 @@ END_TEST
 START_TEST(it_tells_of_its_holder_and_waiters)
 {
 	kin_lock *lock = lock_alone();
-	struct kin_lock_stat stat;
+	struct kin_lock_stats stat;
 	pid_t pid;
 
 	kin_lock_stat(lock, &stat);

@@ -14,7 +14,7 @@
 START_TEST(the_next_one_is_told_until_it_is_consistent)
 {
 	kin_lock *lock = lock_alone();
-	struct kin_lock_stat stat;
+	struct kin_lock_stats stat;
 
 	kit_kill(holder_of(lock));
 	inherit(lock);

@@ -30,7 +30,7 @@ static void __attribute__((noreturn))
 hog(kin_lock *lock)
 {
 	uint32_t got, before = 0, passed = 0;
-	struct kin_lock_stat stat;
+	struct kin_lock_stats stat;
 	bool waited = false;
 
 	for (;;) {
@@ -161,7 +161,7 @@ START_TEST(random_words_do_no_harm)
 		unsigned char *bytes = (unsigned char *)words_of(lock);
 		unsigned char *threads = (unsigned char *)control->threads;
 		bool held = i % 3 == 0;
-		struct kin_lock_stat stat;
+		struct kin_lock_stats stat;
 		int r;
 
 		if (held)

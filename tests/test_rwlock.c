@@ -67,7 +67,7 @@ user_of(kin_rwlock *rw, bool writes)
 static void
 await_waiting(kin_rwlock *rw, uint32_t n)
 {
-	struct kin_rwlock_stat stat;
+	struct kin_rwlock_stats stat;
 	kin_time deadline = KIT_PATIENCE;
 
 	do {
@@ -82,7 +82,7 @@ await_waiting(kin_rwlock *rw, uint32_t n)
 START_TEST(many_read_or_one_writes)
 {
 	kin_rwlock *rw = rwlock_of(0);
-	struct kin_rwlock_stat stat;
+	struct kin_rwlock_stats stat;
 	pid_t reader = user_of(rw, false), writer;
 
 	ck_read(rw, 0);

@@ -153,7 +153,7 @@ KIN_API int kin_lock_consistent(kin_lock *lock);
 KIN_API int kin_lock_release(kin_lock *lock);
 
 /* What there is to know; for people and tools, of one moment or another. */
-struct kin_lock_stat {
+struct kin_lock_stats {
 	pid_t pid;			/* of the holder, in its pid namespace */
 	pid_t thread;			/* 0 = it is free */
 	uint32_t waiters;		/* threads */
@@ -162,7 +162,7 @@ struct kin_lock_stat {
 	int64_t longest_ns;		/* the longest of those waits */
 	uint64_t deaths;		/* how often it was taken from the dead */
 };
-KIN_API void kin_lock_stat(kin_lock *lock, struct kin_lock_stat *ret);
+KIN_API void kin_lock_stat(kin_lock *lock, struct kin_lock_stats *ret);
 
 /* The descriptor to attach by; of a placed one, the segment's.  Don't close. */
 KIN_API int kin_lock_fd(const kin_lock *lock);

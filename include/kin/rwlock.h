@@ -92,12 +92,12 @@ KIN_API int kin_rwlock_release(kin_rwlock *rw);
 /* For the writer: what it guards is as it should be. */
 KIN_API int kin_rwlock_consistent(kin_rwlock *rw);
 
-struct kin_rwlock_stat {
-	struct kin_lock_stat writer;	/* and all that wait, readers too */
+struct kin_rwlock_stats {
+	struct kin_lock_stats writer;	/* and all that wait, readers too */
 	uint32_t readers;		/* threads that read */
 	uint32_t reserved;
 };
-KIN_API void kin_rwlock_stat(kin_rwlock *rw, struct kin_rwlock_stat *ret);
+KIN_API void kin_rwlock_stat(kin_rwlock *rw, struct kin_rwlock_stats *ret);
 
 /* The descriptor to attach by; of a placed one, the segment's.  Don't close. */
 KIN_API int kin_rwlock_fd(const kin_rwlock *rw);
