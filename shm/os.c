@@ -379,13 +379,14 @@ kn_os_futex_set_wake(kn_word *w, int value, int n)
 int
 kn_os_futex_hand_wake(kn_word *w, int bit, const kn_word *sleepers, int n)
 {
+	const uint32_t set = FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT;
+
 	RING_THE_BELL("futex_wake_op");
 #if KN_TSAN
 	__tsan_release(w);
 #endif
 	return futex(sleepers, FUTEX_WAKE_OP, (uint32_t)n, 0, w,
-		     (uint32_t)FUTEX_OP((FUTEX_OP_SET | (uint32_t)FUTEX_OP_OPARG_SHIFT),
-					bit, FUTEX_OP_CMP_EQ, 0));
+		     FUTEX_OP(set, bit, FUTEX_OP_CMP_EQ, 0));
 }
 
 int

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/locks.h"
+#include "tests/segments.h"
 
 #define ROUNDS	20000
 
@@ -331,6 +332,69 @@ START_TEST(it_travels)
 }
 END_TEST
 
+/* No descriptor rides in a queue: a name leads there, or nothing does. */
+START_TEST(through_a_queue_it_travels_by_its_segments_name)
+{
+	kin_lock *alone = lock_alone(), *placed, *other;
+	kin_segment *seg;
+	kin_values *v;
+	kin_queue *q;
+
+	ck_kin_ok(kin_segment_create(&seg, KIN_OPTS(kin_segment_opts,
+	    .bytes = 4096, .name = "locks", .members = 4)));
+	placed = lock_in(seg, 256);
+	ck_kin_ok(kin_queue_create(&q, NULL));
+	ck_kin_fails(-EOPNOTSUPP, kin_queue_put_values(q, KIN_ARGS(alone),
+						       KIN_NOWAIT));
+	ck_kin_ok(kin_queue_put_values(q, KIN_ARGS(placed), KIT_PATIENCE));
+	ck_kin_ok(kin_queue_get_values(q, &v, KIT_PATIENCE));
+	ck_kin_ok(kin_values_take_all(v, KIN_TAKE(&other)));
+	get_lock(placed);
+	ck_kin_fails(-ETIMEDOUT, kin_lock_acquire(other, KIN_NOWAIT));
+	give(placed);
+	get_lock(other);
+	give(other);
+	kin_values_free(v);
+	ck_kin_ok(kin_segment_unlink("locks"));
+	ck_kin_fails(-EOPNOTSUPP, kin_queue_put_values(q, KIN_ARGS(placed),
+						       KIN_NOWAIT));
+	kin_queue_close(q);
+	kin_lock_close(alone);
+	kin_lock_close(placed);
+	kin_segment_close(seg);
+}
+END_TEST
+
+/* Its members and threads are checked as all of a header is. */
+START_TEST(a_control_part_that_cannot_be_is_refused)
+{
+	static const uint32_t wrong[][3] = {	/* flags, members, threads */
+		{ 0, 4, 16 }, { 4, 0, 0 }, { 4, 4, 3 }, { 4, 1001, 2000 },
+		{ 4, 4, 8193 }, { 4, 1000, 8192 }, { 12, 4, 16 },
+	};
+	kin_segment *seg = segment_for(4), *other = NULL;
+	struct kn_header good = header_of(kin_segment_fd(seg));
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct kn_header bad = good;
+
+		bad.flags = wrong[i][0];
+		bad.members = wrong[i][1];
+		bad.threads = wrong[i][2];
+		set_header(kin_segment_fd(seg), &bad);
+		ck_assert_int_lt(kin_segment_attach(&other,
+						    kin_segment_fd(seg)), 0);
+	}
+	set_header(kin_segment_fd(seg), &good);
+	ck_kin_ok(kin_segment_attach(&other, kin_segment_fd(seg)));
+	ck_assert_uint_eq(kin_segment_bytes(other), kin_segment_bytes(seg));
+	ck_assert_uint_eq((uintptr_t)kin_segment_data(seg) % 4096, 0);
+	kin_segment_close(other);
+	kin_segment_close(seg);
+}
+END_TEST
+
 /* ---- what there is to know ---- */
 
 START_TEST(it_tells_of_its_holder_and_waiters)
@@ -380,6 +444,8 @@ main(void)
 	tcase_add_test(tc, what_cannot_be_is_refused);
 	tcase_add_test(tc, so_many_take_part_and_no_more);
 	tcase_add_test(tc, it_travels);
+	tcase_add_test(tc, through_a_queue_it_travels_by_its_segments_name);
+	tcase_add_test(tc, a_control_part_that_cannot_be_is_refused);
 	tc = board_case(suite, "waiting");
 	tcase_add_test(tc, it_tells_of_its_holder_and_waiters);
 	return kit_run(suite);
