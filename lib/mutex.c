@@ -119,8 +119,7 @@ wake(struct kn_thread *t)
 static void
 freed(struct kn_thread *t)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (kn_load(&t->wake) == KN_ASLEEP)
+	if (kn_load_ordered(&t->wake) == KN_ASLEEP)
 		wake(t);
 }
 
@@ -353,9 +352,8 @@ withdraw(struct waiter *w, bool took)
 	kn_deadlock_end(&w->deadlock);
 	if (w->record == NULL)
 		return;
-	kn_wide_store(&w->record->waits, 0);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (took || owner(kn_load(&w->m->shared->word)) != 0)
+	__atomic_store_n(&w->record->waits.v, 0, __ATOMIC_SEQ_CST);
+	if (took || owner(kn_load_ordered(&w->m->shared->word)) != 0)
 		return;
 	t = waiting(w->m, oldest(w->m));
 	if (t != NULL)
@@ -401,16 +399,14 @@ sleep_on(struct waiter *w, uint32_t v)
 	struct kn_thread *t = w->record;
 	int r;
 
-	kn_store(&t->wake, KN_ASLEEP);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (kn_load(&w->m->shared->word) == v) {
+	kn_store_ordered(&t->wake, KN_ASLEEP);
+	if (kn_load_ordered(&w->m->shared->word) == v) {
 		r = kn_os_futex_wait(&t->wake, KN_ASLEEP,
 				     kn_slice_until(&w->slice, w->deadline));
 		if (r < 0 && r != -EAGAIN && r != -EINTR && r != -ETIMEDOUT)
 			kn_os_yield();	/* the kernel lets nobody sleep */
 	}
-	kn_store(&t->wake, KN_AWAKE);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	kn_store_ordered(&t->wake, KN_AWAKE);
 }
 
 /* 1: it may be ours now, or the word has moved; 0: it is to be slept on. */

@@ -289,7 +289,7 @@ kin_rwlock_write(kin_rwlock *rw, kin_time deadline)
 	if (r < 0)
 		return r;
 	kn_store(&rw->shared->writing, 1);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	kn_in_order();
 	return is_dirty(rw);
 }
 

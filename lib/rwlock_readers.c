@@ -182,7 +182,9 @@ kn_readers_drain(kin_rwlock *rw, uint32_t me, kin_time deadline)
 	uint32_t v;
 	int r;
 
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* Our taking of the mutex, too, is in one order with looks at cells. */
+	(void)__atomic_fetch_or(&rw->shared->writers.word.v, 0,
+				__ATOMIC_SEQ_CST);
 	if (glance(rw, &v) == NULL || spin(rw))
 		return 0;
 	kn_control_waits(control, me, rw->mutex.at);

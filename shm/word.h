@@ -69,6 +69,13 @@ kn_store(kn_word *w, uint32_t v)
 	__atomic_store_n(&w->v, v, __ATOMIC_RELEASE);
 }
 
+/* Before a kn_load_ordered, and in one order with it for everybody. */
+static inline void
+kn_store_ordered(kn_word *w, uint32_t v)
+{
+	__atomic_store_n(&w->v, v, __ATOMIC_SEQ_CST);
+}
+
 static inline void
 kn_store_relaxed(kn_word *w, uint32_t v)
 {
