@@ -272,15 +272,12 @@ ended(const struct party *p)
 
 /* Until the round is over; who has no seat may have got one by a slice's end. */
 static int
-await(struct party *p)
+sleep_through(struct party *p)
 {
 	kn_word *phase = &p->b->shared->phase;
 	uint32_t from = p->seated ? p->seat + 1 : 0;
 	int r;
 
-	if (p->deadline.ns > 0 &&
-	    kn_spin_for(&p->b->spin, phase, there, p, p->deadline))
-		return ended(p);
 	for (;;) {
 		uint32_t v = kn_load(phase);
 
@@ -304,6 +301,22 @@ await(struct party *p)
 		if (r < 0 || !p->seated)
 			return r;
 	}
+}
+
+static int
+await(struct party *p)
+{
+	uint32_t me;
+	int r;
+
+	if (p->deadline.ns > 0 &&
+	    kn_spin_for(&p->b->spin, &p->b->shared->phase, there, p,
+			p->deadline))
+		return ended(p);
+	me = kn_object_waits(&p->b->o);
+	r = sleep_through(p);
+	kn_object_goes_on(&p->b->o, me);
+	return r;
 }
 
 /* The others are let go, or told that there will be nothing. */

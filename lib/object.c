@@ -346,6 +346,35 @@ kn_object_attach_at(struct kn_object **ret, const struct kn_object_kind *kind,
 	return take_hold(ret, kind, seg, offset, &mark, true, arg);
 }
 
+/* ---- waiting ---- */
+
+uint32_t
+kn_object_waits(struct kn_object *o)
+{
+	struct kn_sentence sentence;
+	int stamp;
+
+	/* To look for a free record among all is not for every wait. */
+	if (__atomic_load_n(&o->nameless, __ATOMIC_RELAXED) != 0)
+		return 0;
+	kn_sentence_save(&sentence);
+	stamp = kn_control_me(o->control);
+	if (stamp < 0) {
+		__atomic_store_n(&o->nameless, 1, __ATOMIC_RELAXED);
+		kn_sentence_restore(&sentence);
+		return 0;
+	}
+	kn_control_waits(o->control, (uint32_t)stamp, kn_object_at(o));
+	return (uint32_t)stamp;
+}
+
+void
+kn_object_goes_on(struct kn_object *o, uint32_t stamp)
+{
+	if (stamp != 0)
+		kn_control_waits(o->control, stamp, 0);
+}
+
 /* ---- spoilt ---- */
 
 int

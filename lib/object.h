@@ -53,6 +53,7 @@ struct kn_object {
 	void *own;			/* behind the mark, in shared memory */
 	bool placed;			/* seg is the user's */
 	uint32_t spoilt;		/* sticky, for this handle */
+	uint32_t nameless;		/* there was no record for a thread */
 };
 
 struct kn_object_look;
@@ -127,6 +128,13 @@ kn_object_at(const struct kn_object *o)
 {
 	return o->seg->body_at + o->offset;
 }
+
+/*
+ * For tools: this thread waits for the object.  Its stamp, or 0 where all
+ * records are taken; then nobody is told, and the wait goes on all the same.
+ */
+uint32_t kn_object_waits(struct kn_object *o);
+void kn_object_goes_on(struct kn_object *o, uint32_t stamp);
 
 /* ---- spoilt ---- */
 

@@ -267,15 +267,18 @@ try_all(kin_sem *s, uint32_t stamp, uint32_t n)
 static int __attribute__((noinline))
 acquire_slow(kin_sem *s, uint32_t stamp, uint32_t n, kin_time deadline)
 {
+	uint32_t me;
 	int r;
 
 	if (deadline.ns <= 0)
 		return try_all(s, stamp, n);
+	me = kn_object_waits(&s->o);
 	r = take_turn(s, deadline);
-	if (r < 0)
-		return r;
-	r = await(s, stamp, n, deadline);
-	leave_turn(s);
+	if (r >= 0) {
+		r = await(s, stamp, n, deadline);
+		leave_turn(s);
+	}
+	kn_object_goes_on(&s->o, me);
 	return r;
 }
 

@@ -139,6 +139,8 @@ kn_sem_facts(const struct kn_object_look *look, struct kn_listener *to)
 	if (owned)
 		holders(look, shared, to);
 	kn_say(to, "asleep", v & KN_SEM_ASLEEP ? "somebody" : "nobody");
+	kn_say(to, "waiters", "%u",
+	       kn_control_waiters(&look->control, look->body));
 	if (v & KN_SEM_LINE)
 		kn_say(to, "line", "who comes lines up");
 	if (turn != 0)

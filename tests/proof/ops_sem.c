@@ -163,6 +163,7 @@ ready_member(struct scene *s)
 	int r = kn_control_process(sem->o.control);
 
 	must(r);
+	must(kn_control_me(sem->o.control));
 	s->shared->stamp = (uint32_t)r;
 }
 

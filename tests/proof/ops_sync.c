@@ -39,6 +39,7 @@ ready_member(struct scene *s)
 	int r = kn_control_process(o->control);
 
 	must(r);
+	must(kn_control_me(o->control));
 	s->shared->stamp = (uint32_t)r;
 }
 
