@@ -106,21 +106,34 @@ set_handler(int signal, struct watch *w)
 	return r;
 }
 
+/*
+ * Somebody has set it to the default since: whoever wants to see anew may.  In
+ * front of a handler that was set since we do not go: it may call ours.
+ */
+static bool
+was_reset(int signal)
+{
+	struct sigaction now;
+
+	return kn_os_sigaction(signal, NULL, &now) == 0 &&
+	       now.sa_handler == SIG_DFL;
+}
+
 int
 kn_faults_watch(int signal, kn_fault_fn *fn)
 {
 	struct watch *w = &watches[signal];
-	unsigned i;
+	unsigned i = 0;
 	int r;
 
-	r = w->is_set ? 0 : set_handler(signal, w);
-	if (r < 0)
-		return r;
-	for (i = 0; i < KN_FAULT_SEERS && w->fns[i] != fn; i++)
-		if (w->fns[i] == NULL) {
-			__atomic_store_n(&w->fns[i], fn, __ATOMIC_RELEASE);
-			return 0;
-		}
+	while (i < KN_FAULT_SEERS && w->fns[i] != NULL && w->fns[i] != fn)
+		i++;
 	kn_assert(i < KN_FAULT_SEERS);
-	return 0;
+	if (w->is_set && (w->fns[i] == fn || !was_reset(signal)))
+		r = 0;
+	else
+		r = set_handler(signal, w);
+	if (r == 0)
+		__atomic_store_n(&w->fns[i], fn, __ATOMIC_RELEASE);
+	return r;
 }
