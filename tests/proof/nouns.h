@@ -9,8 +9,9 @@
 
 extern const struct op array_ops[], barrier_ops[], cell_ops[], client_ops[];
 extern const struct op cond_ops[], event_ops[], heap_ops[], latch_ops[];
-extern const struct op lock_ops[], once_ops[], process_ops[], queue_ops[], registry_ops[];
-extern const struct op rwlock_ops[], segment_ops[], sem_ops[], table_ops[];
+extern const struct op lock_ops[], once_ops[], process_ops[], queue_ops[];
+extern const struct op queue_many_ops[], registry_ops[], rwlock_ops[];
+extern const struct op segment_ops[], sem_ops[], table_ops[];
 
 void other_array(struct scene *);
 void other_barrier(struct scene *);

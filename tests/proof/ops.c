@@ -14,6 +14,7 @@
 
 const struct noun nouns[] = {
 	{ "queue", queue_ops, other_queue },
+	{ "queue, more", queue_many_ops, other_queue },
 	{ "latch", latch_ops, other_queue },
 	{ "segment", segment_ops, NULL },
 	{ "registry", registry_ops, other_queue },

@@ -13,12 +13,12 @@
 #include "shm/os.h"
 #include "tests/proof/ops_queue.h"
 
-#define LEN	40
-#define HOLDS	5
+#define LEN	QUEUE_LEN
+#define HOLDS	QUEUE_HOLDS
 
 /* ---- letters in and out ---- */
 
-static int
+int
 put_letter(kin_queue *q, int letter, kin_time deadline)
 {
 	char msg[LEN];
@@ -28,7 +28,7 @@ put_letter(kin_queue *q, int letter, kin_time deadline)
 }
 
 /* The letter, 0 for a message that is not one letter throughout, or -errno. */
-static int
+int
 get_letter(kin_queue *q, kin_time deadline)
 {
 	char msg[LEN];
@@ -68,7 +68,7 @@ set_queue(struct scene *s)
 	watch_queue(s);
 }
 
-static void
+void
 fill(struct scene *s, int n)
 {
 	int i;
@@ -77,21 +77,21 @@ fill(struct scene *s, int n)
 		must(put_letter(s->q, 'a' + i, KIN_NOWAIT));
 }
 
-static void
+void
 set_two(struct scene *s)
 {
 	set_queue(s);
 	fill(s, 2);
 }
 
-static void
+void
 set_nearly_full(struct scene *s)
 {
 	set_queue(s);
 	fill(s, HOLDS - 1);
 }
 
-static void
+void
 set_full(struct scene *s)
 {
 	set_queue(s);
@@ -99,7 +99,7 @@ set_full(struct scene *s)
 }
 
 /* The next record begins in the ring's last unit. */
-static void
+void
 turn(struct scene *s)
 {
 	int i;
@@ -110,14 +110,14 @@ turn(struct scene *s)
 	}
 }
 
-static void
+void
 set_wrapping(struct scene *s)
 {
 	set_queue(s);
 	turn(s);
 }
 
-static void
+void
 set_wrapping_two(struct scene *s)
 {
 	set_wrapping(s);
@@ -165,12 +165,18 @@ set_put_contended(struct scene *s)
 	await_helper(s);
 }
 
-static void
+void
+hold_get_meanwhile(struct scene *s)
+{
+	help(s, hold_get);
+	await_helper(s);
+}
+
+void
 set_get_contended(struct scene *s)
 {
 	set_two(s);
-	help(s, hold_get);
-	await_helper(s);
+	hold_get_meanwhile(s);
 }
 
 /* Room, or a message, comes when the victim waits for it, or has died. */
@@ -202,7 +208,7 @@ set_full_then_room(struct scene *s)
 	help(s, make_room);
 }
 
-static void
+void
 set_empty_then_message(struct scene *s)
 {
 	set_queue(s);
@@ -223,7 +229,7 @@ sleep_in_put(struct scene *s)
 	s->shared->helper_done = put_letter(s->q, 'S', KIN_FOREVER) == 0;
 }
 
-static void
+void
 set_getter_asleep(struct scene *s)
 {
 	set_queue(s);
@@ -232,7 +238,7 @@ set_getter_asleep(struct scene *s)
 	s->tail = kn_position(kn_load(&ring_of(s)->put.commit));
 }
 
-static void
+void
 set_putter_asleep(struct scene *s)
 {
 	set_full(s);
@@ -284,7 +290,7 @@ ready_put_inherited(struct scene *s)
 	bequeath(s, &ring_of(s)->put.latch);
 }
 
-static void
+void
 ready_get_inherited(struct scene *s)
 {
 	ready_member(s);
