@@ -28,7 +28,7 @@ struct asked {
 static const struct bench_row *const rows[] = {
 	&bench_pair, &bench_cas,
 	&bench_trip_one, &bench_trip_late, &bench_trip_two,
-	&bench_stream, &bench_pipe, &bench_idle,
+	&bench_stream, &bench_batch, &bench_pipe, &bench_idle,
 	&bench_segment_create, &bench_segment_attach,
 	&bench_sem_plain, &bench_sem_owned, &bench_event,
 	&bench_sem_turns, &bench_barrier,

@@ -36,7 +36,7 @@ struct bench_row {
 
 extern const struct bench_row bench_pair, bench_cas;
 extern const struct bench_row bench_trip_one, bench_trip_late, bench_trip_two;
-extern const struct bench_row bench_stream, bench_pipe;
+extern const struct bench_row bench_stream, bench_batch, bench_pipe;
 extern const struct bench_row bench_idle;
 extern const struct bench_row bench_segment_create, bench_segment_attach;
 extern const struct bench_row bench_sem_plain, bench_sem_owned, bench_event;

@@ -29,17 +29,6 @@ pour(struct duo *duo, struct way way)
 	return r < 0 ? r : way.put(duo, 0, last);
 }
 
-/* All there, and each as it was written. */
-static int
-check(const struct duo *duo, uint64_t n, uint64_t sum)
-{
-	uint64_t pairs = n % 2 == 0 ? n / 2 * (n - 1) : (n - 1) / 2 * n;
-	uint64_t right = WAY_WORDS * pairs +
-			 WAY_WORDS * (WAY_WORDS - 1) / 2 * n;
-
-	return n == duo->board->sent && sum == right ? 0 : -EPROTO;
-}
-
 WAY_INLINE int
 drink(struct duo *duo, struct way way)
 {
@@ -60,7 +49,7 @@ drink(struct duo *duo, struct way way)
 	}
 	end = kin_now().ns;
 	duo->board->figure = (double)(n - WARM) * 1e3 / (double)(end - begin);
-	return check(duo, n, sum);
+	return way_check(duo, n, sum);
 }
 
 static int

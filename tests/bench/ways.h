@@ -50,6 +50,17 @@ way_read(const uint64_t *msg)
 
 #define WAY_SUM(number)	(WAY_WORDS * (number) + WAY_WORDS * (WAY_WORDS - 1) / 2)
 
+/* Of n in a row: all there, and each as it was written. */
+WAY_INLINE int
+way_check(const struct duo *duo, uint64_t n, uint64_t sum)
+{
+	uint64_t pairs = n % 2 == 0 ? n / 2 * (n - 1) : (n - 1) / 2 * n;
+	uint64_t right = WAY_WORDS * pairs +
+			 WAY_WORDS * (WAY_WORDS - 1) / 2 * n;
+
+	return n == duo->board->sent && sum == right ? 0 : -EPROTO;
+}
+
 /* ---- kin, as anybody would use it ---- */
 
 WAY_INLINE int
