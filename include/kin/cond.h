@@ -3,7 +3,7 @@
  * kin/cond.h - wait, with a lock held, for what others change under it
  *
  *      r = kin_lock_acquire(lock, deadline);
- *      while (r >= 0 && !there_is_work()) {
+ *      while (r == KIN_INHERITED || (r == 0 && !there_is_work())) {
  *              if (r == KIN_INHERITED)
  *                      r = put_right_and_say_so(lock);
  *              else
