@@ -2,8 +2,7 @@
 /*
  * fork_client.c - a fork server, as its client knows it
  *
- * Any number of threads wait for what it tells.  One of them at a time reads,
- * and hands what came to whom it is for; the others sleep until something did.
+ * Its life: from its start, through its uses, to its end; and starts by it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -13,6 +12,7 @@
 
 #include "lib/context.h"
 #include "lib/fork_client.h"
+#include "lib/fork_link.h"
 #include "lib/hand.h"
 #include "lib/image.h"
 #include "lib/process.h"
@@ -25,21 +25,6 @@
    when its child is gone and nobody said when to stop waiting. */
 #define PROMPT		kin_in_ms(1000)
 
-struct kn_server {
-	int socket;
-	kin_process *process;
-	uint32_t generation;		/* of the process that started it */
-	uint32_t users;			/* its context, its processes */
-	struct kn_server *next;		/* of all */
-
-	pthread_mutex_t mutex;		/* of what follows */
-	pthread_cond_t moved;
-	bool reading;			/* somebody does */
-	bool dead;			/* it says nothing any more */
-	uint64_t serials;
-	struct kn_served *served;
-	struct kn_served hello;
-};
 
 static struct kn_server *servers;	/* by kn_self_lock */
 static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
@@ -78,118 +63,6 @@ __attribute__((constructor)) static void
 watch_forks(void)
 {
 	pthread_atfork(NULL, NULL, in_child);
-}
-
-/* ---- what it tells ---- */
-
-static struct kn_served *
-find(struct kn_server *s, uint64_t serial)
-{
-	struct kn_served *served;
-
-	for (served = s->served; served != NULL; served = served->next)
-		if (served->serial == serial)
-			return served;
-	return NULL;
-}
-
-static void
-hear(struct kn_server *s, const struct kn_tell *t, int pidfd)
-{
-	struct kn_served *to = t->what == KN_TELL_HELLO ? &s->hello
-							: find(s, t->serial);
-
-	if (to != NULL && t->what == KN_TELL_ENDED && !to->ended) {
-		to->end = *t;
-		to->ended = true;
-	} else if (to != NULL && t->what != KN_TELL_ENDED && !to->started) {
-		to->start = *t;
-		to->pidfd = pidfd;
-		to->started = true;
-		pidfd = -1;
-	}
-	kn_os_close(pidfd);		/* of one that was given up */
-}
-
-/* All that is there. */
-static void
-read_all(struct kn_server *s)
-{
-	int fds[KN_SOCKET_FDS];
-	uint32_t nfds, i;
-	struct kn_tell t;
-	bool lost;
-	ssize_t n;
-
-	while (!s->dead) {
-		nfds = 0;
-		lost = false;
-		n = kn_os_recvmsg(s->socket, &t, sizeof(t), fds, &nfds, &lost);
-		if (n == -EAGAIN || n == -ENOMEM || n == -ENOBUFS)
-			break;
-		if (n != sizeof(t)) {
-			s->dead = true;
-			nfds = n > 0 ? nfds : 0;
-		} else {
-			if (lost && t.number == 0)
-				t.number = -EMFILE;
-			hear(s, &t, nfds > 0 ? fds[0] : -1);
-		}
-		for (i = n == sizeof(t) ? 1 : 0; i < nfds; i++)
-			kn_os_close(fds[i]);
-	}
-	pthread_cond_broadcast(&s->moved);
-}
-
-static void
-sleep_on(struct kn_server *s, kin_time until)
-{
-	struct timespec t = { until.ns / 1000000000, until.ns % 1000000000 };
-
-	if (until.ns == KIN_FOREVER.ns)
-		pthread_cond_wait(&s->moved, &s->mutex);
-	else
-		pthread_cond_timedwait(&s->moved, &s->mutex, &t);
-}
-
-/* One turn of waiting; the mutex is held before and after. */
-static int
-wait_for_more(struct kn_server *s, kin_time deadline)
-{
-	struct pollfd fd = { .fd = s->socket, .events = POLLIN };
-	int r;
-
-	if (s->reading) {
-		sleep_on(s, deadline);
-		return kin_now().ns < deadline.ns ? 1 : 0;
-	}
-	s->reading = true;
-	pthread_mutex_unlock(&s->mutex);
-	r = kn_os_poll(&fd, 1, deadline);
-	pthread_mutex_lock(&s->mutex);
-	s->reading = false;
-	read_all(s);
-	return r;
-}
-
-/* Until *told, or it is dead: 0; -ETIMEDOUT. */
-static int
-await(struct kn_server *s, const bool *told, kin_time deadline)
-{
-	int r = 1, state;
-
-	/* Cancelled with the mutex, a thread would never give it back. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	pthread_mutex_lock(&s->mutex);
-	if (!*told && !s->dead && !s->reading)
-		read_all(s);
-	while (!*told && !s->dead && r > 0)
-		r = wait_for_more(s, deadline);
-	if (*told || s->dead)
-		r = 1;
-	pthread_mutex_unlock(&s->mutex);
-	pthread_setcancelstate(state, &state);
-	return r > 0 ? 0 : r < 0 ? r : -ETIMEDOUT;
 }
 
 /* ---- its life ---- */
@@ -382,7 +255,7 @@ static int
 greeting(struct kn_server *s)
 {
 	char said[sizeof(s->hello.start.said)];
-	int r = await(s, &s->hello.started, KIN_FOREVER);
+	int r = kn_link_await(s, &s->hello.started, KIN_FOREVER);
 
 	if (r < 0)
 		return kn_fail(r, "waiting for the fork server");
@@ -429,7 +302,7 @@ is_gone(struct kn_server *s)
 		return true;
 	pthread_mutex_lock(&s->mutex);
 	if (!s->reading)
-		read_all(s);
+		kn_link_read(s);
 	dead = s->dead;
 	pthread_mutex_unlock(&s->mutex);
 	return dead;
@@ -530,7 +403,7 @@ ask(struct kn_server *s, kin_process *p, int line)
 	if (r == -EPIPE || r == -ECONNRESET)
 		return -EPIPE;
 	if (r == 0)
-		r = await(s, &served->started, KIN_FOREVER);
+		r = kn_link_await(s, &served->started, KIN_FOREVER);
 	if (r < 0)
 		return kn_fail(r, "process '%s': asking the fork server",
 			       p->name);
@@ -615,7 +488,7 @@ kn_served_await(struct kn_served *s, int pidfd, kin_time deadline)
 	kin_time prompt = PROMPT;
 	int r;
 
-	r = await(s->server, &s->ended,
+	r = kn_link_await(s->server, &s->ended,
 		  deadline.ns > prompt.ns ? deadline : prompt);
 	if (r == 0 && kn_served_end(s) == NULL)
 		(void)kn_os_poll(&collected, 1, PROMPT);
