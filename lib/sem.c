@@ -139,9 +139,10 @@ take(kin_sem *s, uint32_t stamp, uint32_t n, bool turn)
 	/* A look costs less than to change the cell twice in vain. */
 	if (kn_sem_free(kn_load(&s->shared->free)) < n)
 		return 0;
-	if (!kn_cell_hold(s, stamp, n))
-		return kn_object_spoil(&s->o, "this process's cell holds more "
-				       "than there are");
+	if (!kn_cell_hold(s, stamp, n)) {
+		kn_os_yield();
+		return 0;
+	}
 	r = take_free(s, n, turn);
 	if (r <= 0)
 		kn_cell_forget(s, stamp, n);

@@ -103,19 +103,19 @@ kn_cell_of(const kin_sem *s, uint32_t stamp)
 	return &s->shared->cells[kn_stamp_slot(stamp)];
 }
 
-/* False: the cell says more than there are. */
+/* False: so many threads are about to take so many that it has no room. */
 static inline bool
 kn_cell_hold(kin_sem *s, uint32_t stamp, uint32_t n)
 {
-	uint64_t mine = kn_cell_of_stamp(stamp), to;
+	uint64_t mine = kn_cell_of_stamp(stamp), was;
 	kn_wide *cell = kn_cell_of(s, stamp);
 	uint64_t v = kn_wide_load(cell);
 
 	do {
-		to = kn_cell_is_of(v, mine) ? v + n : mine + n;
-		if (kn_unlikely(kn_cell_held(to) > 2ull * s->total))
+		was = kn_cell_is_of(v, mine) ? v : mine;
+		if (kn_unlikely(kn_cell_held(was) + n > KN_CELL_MASK))
 			return false;
-	} while (!kn_wide_cas(cell, &v, to));
+	} while (!kn_wide_cas(cell, &v, was + n));
 	return true;
 }
 

@@ -461,10 +461,11 @@ END_TEST
 
 /* ---- threads, and travelling ---- */
 
-#define EACH	20000
+#define EACH	10000
 
 static struct crew {
 	kin_sem *s;
+	uint32_t permits;
 	uint32_t inside;
 	uint32_t troubles;
 } crew;
@@ -477,7 +478,8 @@ go_in_and_out(void *arg)
 	(void)arg;
 	for (i = 0; i < EACH; i++) {
 		if (kin_sem_acquire(crew.s, 1, KIT_PATIENCE) < 0 ||
-		    __atomic_add_fetch(&crew.inside, 1, __ATOMIC_SEQ_CST) > 2)
+		    __atomic_add_fetch(&crew.inside, 1, __ATOMIC_SEQ_CST) >
+		    crew.permits)
 			__atomic_add_fetch(&crew.troubles, 1,
 					   __ATOMIC_RELAXED);
 		__atomic_sub_fetch(&crew.inside, 1, __ATOMIC_SEQ_CST);
@@ -490,12 +492,13 @@ go_in_and_out(void *arg)
 
 START_TEST(no_more_threads_are_inside_than_there_are_permits)
 {
-	kin_sem *s[2] = { owned(2), plain(2) };
+	/* Of one permit, more threads than that are about to take it. */
+	kin_sem *s[4] = { owned(2), plain(2), owned(1), plain(1) };
 	pthread_t threads[4];
 	int i, j;
 
-	for (j = 0; j < 2; j++) {
-		crew = (struct crew){ .s = s[j] };
+	for (j = 0; j < 4; j++) {
+		crew = (struct crew){ .s = s[j], .permits = j < 2 ? 2 : 1 };
 		for (i = 0; i < 4; i++)
 			ck_assert_int_eq(pthread_create(&threads[i], NULL,
 							go_in_and_out, NULL),
@@ -503,7 +506,7 @@ START_TEST(no_more_threads_are_inside_than_there_are_permits)
 		for (i = 0; i < 4; i++)
 			pthread_join(threads[i], NULL);
 		ck_assert_uint_eq(crew.troubles, 0);
-		ck_assert_int_eq(kin_sem_count(s[j]), 2);
+		ck_assert_int_eq(kin_sem_count(s[j]), crew.permits);
 		kin_sem_close(s[j]);
 	}
 }
