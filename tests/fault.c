@@ -2,7 +2,6 @@
 /*
  * fault.c - the k-th kernel call fails, and nothing is left
  */
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,45 +64,10 @@ disarm(void)
 
 /* ---- what is there ---- */
 
-static int
-entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	int n = 0;
-
-	if (dir == NULL)
-		return 0;
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
-}
-
-int
-has_child(void)
-{
-	siginfo_t info;
-
-	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-}
-
-struct state
-look(void)
-{
-	int names = entries(kit_names());
-
-	return (struct state){
-		.descriptors = entries("/proc/self/fd"),
-		.mappings = kit_mappings(),
-		.names = names > 2 ? names - 2 : 0,
-		.children = has_child(),
-	};
-}
-
 void
-ck_same(const struct state *before, const char *op, int k)
+ck_same(const struct left *before, const char *op, int k)
 {
-	struct state now = look();
+	struct left now = left_now();
 
 	ck_assert_msg(memcmp(before, &now, sizeof(now)) == 0,
 		      "%s, call %d (%s) failed: left are %d descriptors, %d "

@@ -18,15 +18,7 @@ bool disarm(void);
 
 extern char failed_call[32];		/* which it was; "" = not reached */
 
-struct state {
-	int descriptors, mappings, names, children;
-};
-
-struct state look(void);
-
 /* As it was before, though op's k-th call failed. */
-void ck_same(const struct state *before, const char *op, int k);
-
-int has_child(void);
+void ck_same(const struct left *before, const char *op, int k);
 
 #endif

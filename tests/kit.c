@@ -2,7 +2,6 @@
 /*
  * kit.c - what every test has
  */
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,36 +29,6 @@ bool
 kit_forgotten(void)
 {
 	return strcmp(kin_errmsg(), mark) == 0;
-}
-
-int
-kit_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	ck_assert_ptr_nonnull(dir);
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
-}
-
-/* Shared ones, whatever of, and private ones of shared memory. */
-int
-kit_mappings(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "r");
-	char line[4096];
-	int n = 0;
-
-	ck_assert_ptr_nonnull(maps);
-	while (fgets(line, sizeof(line), maps) != NULL)
-		n += strstr(line, "s 0") != NULL ||
-		     strstr(line, "/memfd:") != NULL ||
-		     strstr(line, "/dev/shm/") != NULL;
-	fclose(maps);
-	return n;
 }
 
 static void

@@ -17,6 +17,8 @@
 #include <check.h>
 #include <kin/kin.h>
 
+#include "tests/left.h"
+
 /* Works, or the test fails with kin's own words for what went wrong. */
 #define ck_kin_ok(expr)							\
 	do {								\
@@ -64,10 +66,6 @@ void kit_reap(pid_t pid, int code);	/* it must exit with code */
 
 /* The same numbers from the same seed, which is not 0. */
 uint32_t next_random(uint32_t *state);
-
-/* What is there now: descriptors, and mappings of shared memory. */
-int kit_descriptors(void);
-int kit_mappings(void);
 
 /* Where this test's names live. */
 const char *kit_names(void);

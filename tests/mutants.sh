@@ -25,13 +25,13 @@ foreign="$(pkg-config --cflags --libs msgpack-c 2>/dev/null ||
 
 # In the current folder; only what has no object yet.
 build() {
-	for source in tests/proof/*.c shm/*.c lib/*.c manager/*.c; do
+	for source in tests/left.c tests/proof/*.c shm/*.c lib/*.c manager/*.c; do
 		[ -f "$source.o" ] || echo "$source"
 	done >sources
 	# shellcheck disable=SC2086 # $foreign is several words
 	xargs -P 2 -I '{}' "$@" -std=gnu11 -O2 -D_GNU_SOURCE -I. -Iinclude \
 		-c '{}' -o '{}.o' <sources &&
-		"$@" tests/proof/*.o shm/*.o lib/*.o manager/*.o $foreign -pthread \
+		"$@" tests/left.c.o tests/proof/*.o shm/*.o lib/*.o manager/*.o $foreign -pthread \
 			-Wl,-z,now -o prove
 }
 

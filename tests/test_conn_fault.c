@@ -31,7 +31,7 @@ START_TEST(making_may_fail)
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
 	for (k = 1; struck; k++) {
-		struct state before = look();
+		struct left before = left_now();
 
 		a = b = UNTOUCHED;
 		kit_forget();
@@ -121,7 +121,7 @@ START_TEST(a_send_that_fails_has_not_happened)
 	bool struck = true;
 
 	for (k = 1; struck; k++) {
-		struct state before = look();
+		struct left before = left_now();
 
 		ck_kin_ok(kin_pipe(&a, &b, NULL));
 		kit_forget();
@@ -156,7 +156,7 @@ START_TEST(a_receive_that_fails_has_lost_nothing)
 	bool struck = true;
 
 	for (k = 1; struck; k++) {
-		struct state before = look();
+		struct left before = left_now();
 
 		ck_kin_ok(kin_pipe(&a, &b, NULL));
 		ck_kin_ok(send());
@@ -191,7 +191,7 @@ START_TEST(a_torn_send_is_no_message)
 	void *got;
 
 	for (k = 1; struck; k++) {
-		struct state before = look();
+		struct left before = left_now();
 
 		ck_kin_ok(kin_pipe(&a, &b, NULL));
 		arm(k, number);

@@ -274,7 +274,7 @@ cannot_do_without(const struct op *op, const char *call)
 static bool
 round_of(const struct op *op, int k, int number, int *failed)
 {
-	struct state before = look();
+	struct left before = left_now();
 	void *thing;
 	bool struck;
 	int r;
@@ -359,7 +359,7 @@ END_TEST
 static int
 put_first(int k, int number)
 {
-	struct state before = look();
+	struct left before = left_now();
 	bool struck;
 	int r;
 

@@ -89,7 +89,7 @@ static const int numbers[] = { -EIO, -ENOMEM };
 static int
 fail_one(size_t op, int k, int number)
 {
-	struct state before;
+	struct left before;
 	bool failed;
 	int r;
 
@@ -97,7 +97,7 @@ fail_one(size_t op, int k, int number)
 	    kin_counter_open(&c, m, "c", T) < 0 ||
 	    kin_dict_open(&d, m, "d", T) < 0)
 		return 2;
-	before = look();
+	before = left_now();
 	arm(k, number);
 	r = ops[op].fn();
 	failed = disarm();
@@ -163,14 +163,14 @@ END_TEST
 
 START_TEST(connecting_fails)
 {
-	struct state before;
+	struct left before;
 	kin_manager *other;
 	char *address;
 	int k, r;
 
 	watcher = serve(0);
 	address = strdup(kin_manager_address(watcher));
-	before = look();
+	before = left_now();
 	for (k = 1; k < CALLS; k++) {
 		arm(k, k % 2 != 0 ? -EIO : -EMFILE);
 		r = kin_manager_connect(&other, address, T);
@@ -191,7 +191,7 @@ END_TEST
 
 START_TEST(starting_fails)
 {
-	struct state before = look();
+	struct left before = left_now();
 	kin_manager *new;
 	siginfo_t info;
 	int k, r;

@@ -46,7 +46,7 @@ start_with_faults_in_the_child(kin_process **ret_p, int k)
  */
 START_TEST(a_child_whose_calls_fail_ends)
 {
-	struct state before = look();
+	struct left before = left_now();
 	int k;
 
 	for (k = 1; k < 20; k++) {
@@ -199,7 +199,7 @@ START_TEST(a_start_with_things_fails_whole)
 
 	ck_kin_ok(kin_queue_create(&q, NULL));
 	for (k = 1; struck; k++) {
-		struct state before = look();
+		struct left before = left_now();
 		kin_process *p = UNTOUCHED;
 		int r;
 
@@ -230,7 +230,7 @@ START_TEST(a_child_with_things_whose_calls_fail_is_told_of)
 
 	ck_kin_ok(kin_queue_create(&q, NULL));
 	for (k = 1; k < 60; k++) {
-		struct state before = look();
+		struct left before = left_now();
 		kin_process *p;
 		int r;
 
@@ -274,7 +274,7 @@ START_TEST(a_child_killed_at_any_call_gives_all_or_nothing)
 	ck_kin_ok(kin_queue_create(&q, NULL));
 	parent = getpid();
 	for (k = 1; r != 0; k++) {
-		struct state before = look();
+		struct left before = left_now();
 		struct kin_status status;
 		kin_process *p;
 
@@ -299,13 +299,13 @@ END_TEST
 
 START_TEST(a_result_whose_taking_fails_is_still_there)
 {
-	struct state before;
+	struct left before;
 	bool struck = true;
 	int k, r, failed = 0;
 	kin_queue *q;
 
 	ck_kin_ok(kin_queue_create(&q, NULL));
-	before = look();
+	before = left_now();
 	for (k = 1; struck; k++) {
 		kin_process *p;
 

@@ -136,7 +136,7 @@ use_and_undo(const struct way *way, kin_segment *seg)
 static bool
 round_of(const struct way *way, int k, int number, int *failed)
 {
-	struct state before = look();
+	struct left before = left_now();
 	kin_segment *seg = UNTOUCHED;
 	bool struck;
 	int r;
@@ -293,7 +293,7 @@ static bool
 do_with(const struct deed *deed, int k, int number, int *failed)
 {
 	kin_segment *seg = to_be_treated(deed);
-	struct state before = look();
+	struct left before = left_now();
 	bool struck;
 	int r;
 
@@ -344,7 +344,7 @@ START_TEST(who_is_in_the_way_may_stay_unknown)
 	ck_kin_ok(make_growable(&seg));
 	ck_kin_ok(kin_segment_attach(&other, kin_segment_fd(seg)));
 	for (k = 4; struck; k = k < 30 ? k + 1 : k + k / 16) {
-		struct state before = look();
+		struct left before = left_now();
 
 		arm(k, -EMFILE);
 		r = kin_segment_seal(seg);

@@ -520,7 +520,7 @@ START_TEST(any_kernel_call_may_fail)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, b), 0);
 	ck_assert_int_eq(write(a[1], "x", 1), 1);
 	for (k = 1; struck; k++) {
-		struct state before = look();
+		struct left before = left_now();
 
 		arm(k, number);
 		use(a, b, number);

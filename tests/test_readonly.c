@@ -416,7 +416,7 @@ map_and_release(void)
 static int
 fail_each(const char *op, int (*try)(void), int number)
 {
-	struct state before = look();
+	struct left before = left_now();
 	int k, r, failures = 0;
 
 	for (k = 1; k < 100; k++) {
@@ -463,11 +463,11 @@ fail_sigaction(const char *call)
 /* Both are made for the first range only. */
 START_TEST(without_a_handler_nothing_is_mapped)
 {
-	struct state before;
+	struct left before;
 	int k;
 
 	held = frozen(table, 1000, "table");
-	before = look();
+	before = left_now();
 	for (k = 1; k <= 2; k++) {
 		handler_calls_left = k;
 		kn_os_hook = fail_sigaction;

@@ -453,7 +453,7 @@ START_TEST(whatever_fails_nothing_is_left)
 		.bytes = 10, .name = "there")));
 	ck_kin_ok(travel());
 	for (k = 1; struck; k++) {
-		struct state before = look();
+		struct left before = left_now();
 
 		kit_forget();
 		arm(k, number);

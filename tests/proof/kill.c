@@ -7,14 +7,10 @@
  * victim stays a zombie until the check is over.
  */
 #include "tests/proof/prove.h"
-#include "tests/proof/step.h"
 
-static struct track *t;
-static struct shared *shared;
-
-/* One victim, killed at one point or surveyed, and the check. */
-static enum end
-one_round(const struct prover_row *row, const char **ret_wrong)
+enum end
+kill_once(struct track *t, const struct prover_row *row, struct shared *shared,
+	  struct outcome *ret)
 {
 	const struct op *op = row->op;
 	struct scene s;
@@ -26,16 +22,16 @@ one_round(const struct prover_row *row, const char **ret_wrong)
 	end = step_run(t, &s, op->ready, op->act, DIES, step_by_ptrace(op),
 		       &pid);
 	shared->dead = 1;
-	if (end == STUCK)
-		*ret_wrong = "the victim hung";
-	else if (t->returned && t->result < 0)
-		*ret_wrong = "the operation fails";
-	else {
+	if (end == STUCK) {
+		ret->wrong = "the victim hung";
+	} else if (t->returned && t->result < 0) {
+		ret->wrong = "the operation fails";
+	} else {
 		shared->acted = t->returned;
-		*ret_wrong = op->check(&s);
+		ret->wrong = op->check(&s);
 	}
 	step_collect(pid);
-	end_scene(&s, ret_wrong);
+	end_scene(&s);
 	return end;
 }
 
@@ -44,19 +40,19 @@ one_round(const struct prover_row *row, const char **ret_wrong)
  * RETURNED, it was the last.
  */
 static enum end
-one_window(const struct prover_row *row, struct outcome *ret)
+one_window(struct track *t, const struct prover_row *row,
+	   struct shared *shared, struct outcome *ret)
 {
-	enum end last, end;
+	enum end last;
 	int steps;
 
 	t->step = 0;
-	last = one_round(row, &ret->wrong);
+	last = kill_once(t, row, shared, ret);
 	steps = t->steps;
 	ret->steps += steps;
 	while (ret->wrong == NULL) {
 		t->step = step_next(t, t->step, steps, row->points);
-		end = one_round(row, &ret->wrong);
-		if (end != AT_POINT)
+		if (kill_once(t, row, shared, ret) != AT_POINT)
 			break;
 		ret->points++;
 	}
@@ -66,12 +62,16 @@ one_window(const struct prover_row *row, struct outcome *ret)
 void
 prove_kill(const struct prover_row *row, struct outcome *ret)
 {
+	static struct track *t;
+	static struct shared *shared;
+
 	if (t == NULL) {
-		t = track_new();
-		shared = shared_new();
+		t = shared_memory(sizeof(*t));
+		shared = shared_memory(sizeof(*shared));
 	}
 	t->window = 0;
-	while (one_window(row, ret) == WINDOW_OVER && ret->wrong == NULL)
+	while (one_window(t, row, shared, ret) == WINDOW_OVER &&
+	       ret->wrong == NULL)
 		t->window++;
 	outcome_at(ret, "at call %d, step %d", t->window, t->step);
 }

@@ -18,6 +18,8 @@ void other_barrier(struct scene *);
 void other_cell(struct scene *);
 void other_cond(struct scene *);
 void other_event(struct scene *);
+void other_client(struct scene *);
+void other_member(struct scene *);
 void other_heap(struct scene *);
 void other_locks(struct scene *);
 void other_once(struct scene *);

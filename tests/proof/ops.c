@@ -12,13 +12,15 @@
 #include "shm/wait.h"
 #include "tests/proof/nouns.h"
 
+#define NEVER_NS	1000000000000
+
 const struct noun nouns[] = {
 	{ "queue", queue_ops, other_queue },
 	{ "queue, more", queue_many_ops, other_queue },
 	{ "latch", latch_ops, other_queue },
 	{ "segment", segment_ops, NULL },
-	{ "registry", registry_ops, other_queue },
-	{ "client", client_ops, NULL },
+	{ "registry", registry_ops, other_member },
+	{ "client", client_ops, other_client },
 	{ "heap", heap_ops, other_heap },
 	{ "lock", lock_ops, other_locks },
 	{ "rwlock", rwlock_ops, other_rwlock },
@@ -35,6 +37,7 @@ const struct noun nouns[] = {
 };
 
 int patience_ms = 20000;
+bool slices_stay;
 
 kin_time
 patience(void)
@@ -95,6 +98,13 @@ await_sleep(const struct scene *s, const kn_word *w, uint32_t bit)
 void
 sleep_long(void)
 {
-	kn_wait_slices = (struct kn_slices){ 1000000000000, 1000000000000 };
-	kn_latch_slices = kn_wait_slices;
+	if (!slices_stay)
+		kn_wait_slices = (struct kn_slices){ NEVER_NS, NEVER_NS };
+}
+
+void
+sleep_long_in_latch(void)
+{
+	if (!slices_stay)
+		kn_latch_slices = (struct kn_slices){ NEVER_NS, NEVER_NS };
 }

@@ -67,6 +67,8 @@ struct op {
 };
 
 #define OP_PTRACE	1u		/* killed by ptrace: a third one sleeps */
+#define OP_RIVALS	2u		/* of two at a time, one may fail */
+#define OP_REMOTE	4u		/* what failed may have happened */
 
 struct noun {
 	const char *name;
@@ -100,7 +102,12 @@ const char *await_done(struct scene *s, int value);
 /* The helper sleeps on that word: the bit is set, and it sleeps. */
 void await_sleep(const struct scene *s, const kn_word *w, uint32_t bit);
 
-/* A helper's: no slice of its own wakes it any more. */
+/*
+ * A helper's: no slice of its own wakes it any more, in a queue, in a latch;
+ * unless slices_stay, since the second of two deaths may cost one.
+ */
+extern bool slices_stay;
 void sleep_long(void);
+void sleep_long_in_latch(void);
 
 #endif

@@ -10,7 +10,7 @@
 static void
 sleep_in_latch(struct scene *s)
 {
-	sleep_long();
+	sleep_long_in_latch();
 	must(join_queue(s->q));
 	must(kn_latch_take(&ring_of(s)->put.latch, &s->q->registry.party,
 			   KIN_FOREVER));
@@ -65,13 +65,11 @@ set_latch_sleeper(struct scene *s)
 	help(s, sleep_in_latch_later);
 }
 
-/* Released, the sleeper has it; not released, whoever reaps wakes it. */
+/* Released, the sleeper has it; held by a dead one, whoever reaps wakes it. */
 static const char *
 check_latch_woken(struct scene *s)
 {
-	uint32_t owner = kn_load(&ring_of(s)->put.latch) & KN_STAMP_MASK;
-
-	if (owner == s->shared->stamp)
+	if (kn_load(&ring_of(s)->put.latch) != 0)
 		kn_registry_sweep(&s->q->registry, KN_SLOTS_MAX);
 	if (await_done(s, 1) != NULL)
 		return "the sleeping taker was not woken";

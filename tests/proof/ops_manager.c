@@ -91,6 +91,14 @@ act_share(struct scene *s)
 	return kin_dict_set(dict, KIN_V("key"), KIN_V(counter), patience());
 }
 
+/* ---- what another does ---- */
+
+void
+other_client(struct scene *s)
+{
+	ready_client(s);
+}
+
 /* ---- checks ---- */
 
 /* The server hears of a death in its own time; then it is as it was. */
@@ -178,14 +186,14 @@ check_shared(struct scene *s)
 
 const struct op client_ops[] = {
 	{ "client call", "add", set_server, ready_client, act_counter_add,
-	  check_counter_added, 0 },
+	  check_counter_added, OP_REMOTE },
 	{ "client call", "set", set_server, ready_client, act_dict_set,
-	  check_dict_set, 0 },
+	  check_dict_set, OP_REMOTE },
 	{ "client call", "create", set_server, ready_client, act_dict_create,
-	  check_dict_created, 0 },
+	  check_dict_created, OP_REMOTE },
 	{ "client call", "share", set_server, ready_client, act_share,
-	  check_shared, 0 },
+	  check_shared, OP_REMOTE },
 	{ "client call", "first", set_server, NULL, act_counter_add,
-	  check_counter_added, 0 },
+	  check_counter_added, OP_REMOTE },
 	{ 0 },
 };

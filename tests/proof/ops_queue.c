@@ -359,6 +359,8 @@ check_put(struct scene *s)
 		return "a get fails";
 	if (s->shared->acted && !v)
 		return "a message is lost whose put returned";
+	if (s->shared->failed && v)
+		return "a message is there whose put failed";
 	return check_whole(s);
 }
 
@@ -397,6 +399,8 @@ check_get_two(struct scene *s)
 		if (s->shared->acted)
 			return "a message is there that was got";
 		letter = get_letter(s->q, patience());
+	} else if (s->shared->failed) {
+		return "a message is gone whose get failed";
 	}
 	return letter == 'b' ? check_get(s) : "a message is lost";
 }
@@ -451,6 +455,8 @@ check_shutdown(struct scene *s)
 	if (r == 0 && !s->shared->acted)
 		return get_letter(s->q, patience()) == 'a'
 		       ? check_whole(s) : "a message is lost";
+	if (s->shared->failed)
+		return "it is shut down, though that failed";
 	if (r != -EPIPE)
 		return "a put after the shutdown is not refused";
 	return get_letter(s->q, patience()) == -EPIPE
@@ -464,7 +470,7 @@ take_over(struct scene *s, kn_word *latch)
 {
 	struct kn_party *me = &s->q->registry.party;
 
-	if (kn_latch_take(latch, me, KIN_NOWAIT) == 0)
+	if (kn_latch_take(latch, me, KIN_NOWAIT) >= 0)
 		kn_latch_release(latch, me);
 }
 
@@ -472,9 +478,11 @@ take_over(struct scene *s, kn_word *latch)
 void
 other_queue(struct scene *s)
 {
-	int r;
+	int r = join_queue(s->q);
 
-	must(join_queue(s->q));
+	if (r == -ENOSPC)
+		return;		/* a stopped one has the last place */
+	must(r);
 	kn_registry_sweep(&s->q->registry, KN_SLOTS_MAX);
 	take_over(s, &ring_of(s)->put.latch);
 	take_over(s, &ring_of(s)->get.latch);

@@ -150,6 +150,8 @@ check_placed(struct scene *s)
 		if (s->shared->acted)
 			return "a created queue is not there";
 		r = place(&s->q, s->seg);
+	} else if (r == 0 && s->shared->failed) {
+		return "placing it failed, and it is there";
 	}
 	if (r < 0)
 		return "there is neither a queue nor room for one";
@@ -157,6 +159,17 @@ check_placed(struct scene *s)
 		return "it wrote where it was not";
 	kn_registry_sweep(&s->q->registry, KN_SLOTS_MAX);
 	return active(s) == 1 ? check_usable(s) : "the dead were not reaped";
+}
+
+void
+other_member(struct scene *s)
+{
+	kin_queue *placed;
+
+	if (s->q != NULL)
+		other_queue(s);
+	else if (kin_queue_attach_at(&placed, s->seg, PLACE) == 0)
+		kin_queue_close(placed);
 }
 
 /* ---- the table ---- */

@@ -98,6 +98,8 @@ check_created_named(struct scene *s)
 		must(act_create_named(s));
 	} else if (r < 0) {
 		return "there is a name, and no segment behind it";
+	} else if (s->shared->failed && s->expect == 0) {
+		return "creating it failed, and it is there";
 	}
 	if (kin_segment_bytes(s->seg) != BYTES)
 		return "a segment is there, but not whole";
@@ -117,6 +119,8 @@ check_created_file(struct scene *s)
 		must(act_create_file(s));
 	} else if (r < 0) {
 		return "there is a file, and no segment in it";
+	} else if (s->shared->failed) {
+		return "creating it failed, and it is there";
 	}
 	if (kin_segment_bytes(s->seg) != BYTES)
 		return "a segment is there, but not whole";
@@ -129,6 +133,7 @@ set_named(struct scene *s)
 	must(act_create_named(s));
 	kin_segment_close(s->seg);
 	s->seg = NULL;
+	s->expect = 'n';
 }
 
 static void
@@ -206,6 +211,8 @@ check_grown(struct scene *s)
 	bytes = kin_segment_bytes(s->seg);
 	if (bytes != GROWN && (bytes != BYTES || s->shared->acted))
 		return "it is of no size that anybody asked for";
+	if (bytes != BYTES && s->shared->failed)
+		return "growing it failed, and it has grown";
 	if (data[0] != 'd' || memcmp(data, data + 1, BYTES - 1) != 0)
 		return "its contents are not what they were";
 	memset(data, 'e', bytes);
@@ -248,8 +255,12 @@ static void
 ready_writer(struct scene *s)
 {
 	kin_segment *writer;
+	int r = writer_of(&writer, s->seg);
 
-	must(writer_of(&writer, s->seg));
+	/* One has frozen it before us. */
+	if (r == -EACCES && s->shared->dead)
+		return;
+	must(r);
 	kin_segment_close(s->seg);
 	s->seg = writer;
 }
@@ -267,7 +278,10 @@ check_sealed(struct scene *s)
 	kin_segment *writer;
 	int r;
 
-	if (!(kin_segment_seals(s->seg) & KIN_SEALED_FROZEN)) {
+	if (kin_segment_seals(s->seg) & KIN_SEALED_FROZEN) {
+		if (s->shared->failed)
+			return "freezing it failed, and it is frozen";
+	} else {
 		if (s->shared->acted)
 			return "it is sealed, but not frozen";
 		if (writer_of(&writer, s->seg) < 0)
@@ -298,6 +312,8 @@ check_published(struct scene *s)
 		kin_segment_close(late);
 	if (!sealed && s->shared->acted)
 		return "it is published, but not sealed";
+	if (sealed && s->shared->failed)
+		return "publishing it failed, and it is published";
 	if (sealed ? r != -EACCES : r < 0)
 		return "its seals do not tell who can write";
 	*(char *)kin_segment_data(s->seg) = 'x';
@@ -310,11 +326,11 @@ const struct op segment_ops[] = {
 	{ "segment create", "anonymous", set_nothing, NULL,
 	  act_create_anonymous, check_created_anonymous, 0 },
 	{ "segment create", "named", set_nothing, NULL, act_create_named,
-	  check_created_named, 0 },
+	  check_created_named, OP_RIVALS },
 	{ "segment create", "sparse", set_nothing, NULL, act_create_sparse,
 	  check_created_anonymous, 0 },
 	{ "segment create", "file", set_nothing, NULL, act_create_file,
-	  check_created_file, 0 },
+	  check_created_file, OP_RIVALS },
 	{ "segment create", "or open, none", set_nothing, NULL,
 	  act_open_or_create, check_created_named, 0 },
 	{ "segment create", "or open, one", set_named, NULL,
@@ -326,7 +342,7 @@ const struct op segment_ops[] = {
 	{ "segment grow", "shared", set_growable, NULL, act_grow, check_grown,
 	  0 },
 	{ "segment seal", "alone", set_reader, ready_writer, act_seal,
-	  check_sealed, 0 },
+	  check_sealed, OP_RIVALS },
 	{ "segment publish", "shared", set_segment, NULL, act_publish,
 	  check_published, 0 },
 	{ 0 },

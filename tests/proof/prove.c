@@ -7,8 +7,10 @@
  *                                       state
  *      prove --list                     the operations, one a line
  *
- * KIN_POINTS=distinct|near|every says how many points there are; near, if it
- * is not set.  Prints TAP, with the number of points, and last the sums.
+ * Provers: kill, double, stop, fail; each has a file.  KIN_POINTS=distinct|near|
+ * every says how many points there are (near), KIN_STRIDE=n that double and
+ * stop take one in n of them (1).  Prints TAP, with the number of points, and
+ * last the sums.
  */
 #include <err.h>
 #include <sched.h>
@@ -20,6 +22,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/left.h"
 #include "tests/proof/prove.h"
 
 static const struct prover {
@@ -28,6 +31,9 @@ static const struct prover {
 	const char *done;		/* what happened at each point */
 } provers[] = {
 	{ "kill", prove_kill, "killed" },
+	{ "double", prove_double, "two killed" },
+	{ "stop", prove_stop, "stopped" },
+	{ "fail", prove_fail, "failed" },
 	{ NULL, NULL, NULL },
 };
 
@@ -43,17 +49,28 @@ outcome_at(struct outcome *ret, const char *format, ...)
 	va_end(args);
 }
 
-struct shared *
-shared_new(void)
+void *
+shared_memory(size_t bytes)
 {
-	struct shared *shared = mmap(NULL, sizeof(*shared),
-				     PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (shared == MAP_FAILED)
+	if (memory == MAP_FAILED)
 		err(1, "mmap");
-	return shared;
+	return memory;
 }
+
+static unsigned turn, stride;
+
+bool
+is_my_turn(void)
+{
+	return turn++ % stride == 0;
+}
+
+/* What there is between two rounds; its first round makes a row's baseline. */
+static struct left between;
+static int rounds;
 
 void
 begin_scene(struct scene *s, const struct op *op, struct shared *shared)
@@ -64,9 +81,8 @@ begin_scene(struct scene *s, const struct op *op, struct shared *shared)
 }
 
 void
-end_scene(struct scene *s, const char **ret_wrong)
+end_scene(struct scene *s)
 {
-	(void)ret_wrong;
 	if (s->helper > 0) {
 		kill(s->helper, SIGKILL);
 		step_collect(s->helper);
@@ -75,6 +91,24 @@ end_scene(struct scene *s, const char **ret_wrong)
 		s->clear(s);
 	kin_queue_close(s->q);
 	kin_segment_close(s->seg);
+	if (rounds++ == 0)
+		between = left_now();
+}
+
+/* After a row there is what there was after its first round. */
+static void
+look_for_left(struct outcome *ret)
+{
+	struct left now = left_now();
+
+	if (ret->wrong != NULL ||
+	    memcmp(&now, &between, sizeof(now)) == 0)
+		return;
+	ret->wrong = "something is left";
+	outcome_at(ret, "%+d descriptors, %+d mappings, %+d names, %+d "
+		   "children", now.descriptors - between.descriptors,
+		   now.mappings - between.mappings, now.names - between.names,
+		   now.children - between.children);
 }
 
 /* ---- the rows ---- */
@@ -120,7 +154,11 @@ one_row(const struct prover *p, const struct prover_row *row, struct sums *sums)
 	const struct op *op = row->op;
 	struct outcome out = { 0 };
 
+	rounds = 0;
+	/* Where an operation begins, nothing has happened yet. */
+	turn = stride > 3 ? stride - 3 : 0;
 	p->prove(row, &out);
+	look_for_left(&out);
 	sums->rows++;
 	sums->points += out.points;
 	if (out.wrong == NULL) {
@@ -195,6 +233,17 @@ points_wanted(void)
 	errx(2, "KIN_POINTS is distinct, near or every");
 }
 
+static unsigned
+stride_wanted(void)
+{
+	const char *text = getenv("KIN_STRIDE");
+	int n = text != NULL ? atoi(text) : 1;
+
+	if (n < 1)
+		errx(2, "KIN_STRIDE is a number from 1");
+	return (unsigned)n;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -212,6 +261,7 @@ main(int argc, char **argv)
 
 	snprintf(names, sizeof(names), "/dev/shm/kin-prove-%d", (int)getpid());
 	setenv("KIN_DIR", names, 1);
+	stride = stride_wanted();
 	pin();
 	r = all_rows(p, points_wanted(), argv + 2);
 	(void)rmdir(names);

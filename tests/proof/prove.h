@@ -12,7 +12,6 @@ struct prover_row {
 	const struct noun *noun;
 	const struct op *op;
 	enum points points;
-	uint32_t seed;
 };
 
 /* The outcome of one row. */
@@ -20,22 +19,28 @@ struct outcome {
 	int points;			/* at which it happened */
 	int steps;			/* instructions that were stepped over */
 	const char *wrong;		/* NULL = nothing */
-	char at[80];			/* where it was wrong */
+	char at[96];			/* where it was wrong */
 };
 
 void outcome_at(struct outcome *ret, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* What a round's processes share; it comes afresh with each scene. */
-struct shared *shared_new(void);
+/* Zeroed, common to all that are forked. */
+void *shared_memory(size_t bytes);
 
-/*
- * From here to there nothing may be left: descriptors, mappings of shared
- * memory, names, children.
- */
+/* Of $KIN_STRIDE points, one; which they are is different for each row. */
+bool is_my_turn(void);
+
 void begin_scene(struct scene *s, const struct op *op, struct shared *shared);
-void end_scene(struct scene *s, const char **ret_wrong);
+void end_scene(struct scene *s);
+
+/* A victim is killed at the track's point, or surveyed; and the check. */
+enum end kill_once(struct track *t, const struct prover_row *row,
+		   struct shared *shared, struct outcome *ret);
 
 void prove_kill(const struct prover_row *row, struct outcome *ret);
+void prove_double(const struct prover_row *row, struct outcome *ret);
+void prove_stop(const struct prover_row *row, struct outcome *ret);
+void prove_fail(const struct prover_row *row, struct outcome *ret);
 
 #endif

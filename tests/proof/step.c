@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,20 +19,9 @@
 #include "tests/proof/step.h"
 
 #define PATIENCE_MS	60000
-#define SHORT		600		/* steps: each of them is a point */
+#define SHORT		64		/* steps: each of them is a point */
 #define AROUND		3		/* a change: victims are not quite
 					   alike */
-
-struct track *
-track_new(void)
-{
-	struct track *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (t == MAP_FAILED)
-		err(1, "mmap");
-	return t;
-}
 
 void
 track_rewind(struct track *t, bool changes)
@@ -212,9 +200,10 @@ on_call(const char *call)
 		return 0;
 	n = ++track->calls;
 	if (n == track->window + 1 && !track->over) {
-		/* Killed or not, this victim is of no more use. */
 		track->over = 1;
-		_exit(0);
+		/* Killed or not, this victim is of no more use. */
+		if (fate == DIES || track->step == 0)
+			_exit(0);
 	}
 	if (n == track->window)
 		begin_stepping();

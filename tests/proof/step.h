@@ -36,8 +36,6 @@ enum fate { DIES, STOPS };
 /* How a victim came to its end. */
 enum end { AT_POINT, WINDOW_OVER, RETURNED, STUCK };
 
-struct track *track_new(void);
-
 /* Forget all but the window; with changes, what the last survey saw, too. */
 void track_rewind(struct track *t, bool changes);
 
