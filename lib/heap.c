@@ -230,7 +230,10 @@ try(kin_heap *h, uint64_t *ret_at, size_t bytes, size_t align, bool walk,
 	return 0;
 }
 
-/* Somebody may have died without being missed until now. */
+/*
+ * Somebody may have died without being missed until now; or another one has
+ * freed what the dead had, since we looked.
+ */
 static int __attribute__((noinline))
 search(kin_heap *h, uint64_t *ret_at, size_t bytes, size_t align,
        kin_time deadline)
@@ -238,9 +241,8 @@ search(kin_heap *h, uint64_t *ret_at, size_t bytes, size_t align,
 	int r;
 
 	kn_registry_sweep(h->heap.registry, h->heap.registry->slots);
-	if (!kn_heap_walk_pays(&h->heap))
-		return no_room(h, bytes);
-	r = try(h, ret_at, bytes, align, true, deadline);
+	r = try(h, ret_at, bytes, align, kn_heap_walk_pays(&h->heap),
+		deadline);
 	return r == NO_ROOM ? no_room(h, bytes) : r;
 }
 
