@@ -344,7 +344,7 @@ static void
 renew(struct kn_client *client)
 {
 	kn_self_lock();
-	if (client->generation != kn_load_relaxed(kn_self_page)) {
+	if (client->generation != kn_self_known()) {
 		leave_to_parent(client);
 		client->stream = NULL;
 		client->session = 0;
@@ -352,7 +352,7 @@ renew(struct kn_client *client)
 		client->waiting = 0;
 		init_waiting(client);
 		__atomic_store_n(&client->generation,
-				 kn_load_relaxed(kn_self_page),
+				 kn_self_known(),
 				 __ATOMIC_RELEASE);
 	}
 	kn_self_unlock();

@@ -144,7 +144,7 @@ static inline bool
 kn_control_known(uint64_t id)
 {
 	return kn_likely(kn_me_last.control == id) &&
-	       kn_likely(kn_me_last.fork == kn_load_relaxed(kn_self_page));
+	       kn_likely(kn_me_last.fork == kn_self_known());
 }
 
 int kn_control_join(struct kn_control *control);

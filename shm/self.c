@@ -9,8 +9,8 @@
 #include "shm/self.h"
 
 /* Where a page cannot be had, pthread_atfork alone tells of forks. */
-static kn_word no_page;
-kn_word *kn_self_page = &no_page;
+static uint32_t no_page;
+uint32_t *kn_self_page = &no_page;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static int cancel_state;		/* of the mutex's holder, before */
@@ -39,7 +39,7 @@ kn_self_unlock(void)
 static void
 in_child(void)
 {
-	kn_store(kn_self_page, 0);
+	__atomic_store_n(kn_self_page, 0, __ATOMIC_RELEASE);
 	kn_self_unlock();
 }
 
@@ -62,10 +62,10 @@ kn_self_renew(void)
 	uint32_t mine;
 
 	kn_self_lock();
-	mine = kn_load_relaxed(kn_self_page);
+	mine = kn_self_known();
 	if (mine == 0) {
 		mine = ++generation;
-		kn_store(kn_self_page, mine);
+		__atomic_store_n(kn_self_page, mine, __ATOMIC_RELEASE);
 	}
 	kn_self_unlock();
 	return mine;

@@ -13,7 +13,8 @@
 
 #include "shm/word.h"
 
-extern kn_word *kn_self_page __attribute__((visibility("hidden")));
+/* Private memory: no peer can write there. */
+extern uint32_t *kn_self_page __attribute__((visibility("hidden")));
 
 uint32_t kn_self_renew(void);
 
@@ -21,9 +22,16 @@ uint32_t kn_self_renew(void);
 static inline uint32_t
 kn_self_generation(void)
 {
-	uint32_t generation = kn_load(kn_self_page);
+	uint32_t generation = __atomic_load_n(kn_self_page, __ATOMIC_ACQUIRE);
 
 	return kn_likely(generation != 0) ? generation : kn_self_renew();
+}
+
+/* The same; 0 in a fork's child that has not asked yet. */
+static inline uint32_t
+kn_self_known(void)
+{
+	return __atomic_load_n(kn_self_page, __ATOMIC_RELAXED);
 }
 
 /*

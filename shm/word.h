@@ -44,23 +44,35 @@ typedef struct kn_wide {
 #define kn_likely(x)	__builtin_expect(!!(x), 1)
 #define kn_unlikely(x)	__builtin_expect(!!(x), 0)
 
+/*
+ * For a test: what a load gives may be anything, since a peer may have written
+ * anything a moment ago.
+ */
+#ifdef KN_ADVERSE
+uint32_t kn_adverse(uint32_t v);
+uint64_t kn_adverse_wide(uint64_t v);
+#else
+#define kn_adverse(v)		(v)
+#define kn_adverse_wide(v)	(v)
+#endif
+
 static inline uint32_t
 kn_load(const kn_word *w)
 {
-	return __atomic_load_n(&w->v, __ATOMIC_ACQUIRE);
+	return kn_adverse(__atomic_load_n(&w->v, __ATOMIC_ACQUIRE));
 }
 
 static inline uint32_t
 kn_load_relaxed(const kn_word *w)
 {
-	return __atomic_load_n(&w->v, __ATOMIC_RELAXED);
+	return kn_adverse(__atomic_load_n(&w->v, __ATOMIC_RELAXED));
 }
 
 /* After a kn_cas, and in one order with it for everybody. */
 static inline uint32_t
 kn_load_ordered(const kn_word *w)
 {
-	return __atomic_load_n(&w->v, __ATOMIC_SEQ_CST);
+	return kn_adverse(__atomic_load_n(&w->v, __ATOMIC_SEQ_CST));
 }
 
 static inline void
@@ -86,34 +98,43 @@ kn_store_relaxed(kn_word *w, uint32_t v)
 static inline bool
 kn_cas_acquire(kn_word *w, uint32_t *expected, uint32_t v)
 {
-	return __atomic_compare_exchange_n(&w->v, expected, v, false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	if (__atomic_compare_exchange_n(&w->v, expected, v, false,
+					__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return true;
+	*expected = kn_adverse(*expected);
+	return false;
 }
 
 static inline bool
 kn_cas_release(kn_word *w, uint32_t *expected, uint32_t v)
 {
-	return __atomic_compare_exchange_n(&w->v, expected, v, false,
-					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	if (__atomic_compare_exchange_n(&w->v, expected, v, false,
+					__ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		return true;
+	*expected = kn_adverse(*expected);
+	return false;
 }
 
 static inline bool
 kn_cas(kn_word *w, uint32_t *expected, uint32_t v)
 {
-	return __atomic_compare_exchange_n(&w->v, expected, v, false,
-					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	if (__atomic_compare_exchange_n(&w->v, expected, v, false,
+					__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		return true;
+	*expected = kn_adverse(*expected);
+	return false;
 }
 
 static inline uint32_t
 kn_add(kn_word *w, uint32_t n)
 {
-	return __atomic_fetch_add(&w->v, n, __ATOMIC_ACQ_REL);
+	return kn_adverse(__atomic_fetch_add(&w->v, n, __ATOMIC_ACQ_REL));
 }
 
 static inline uint64_t
 kn_wide_load(const kn_wide *w)
 {
-	return __atomic_load_n(&w->v, __ATOMIC_ACQUIRE);
+	return kn_adverse_wide(__atomic_load_n(&w->v, __ATOMIC_ACQUIRE));
 }
 
 static inline void
@@ -125,7 +146,7 @@ kn_wide_store(kn_wide *w, uint64_t v)
 static inline uint64_t
 kn_wide_load_relaxed(const kn_wide *w)
 {
-	return __atomic_load_n(&w->v, __ATOMIC_RELAXED);
+	return kn_adverse_wide(__atomic_load_n(&w->v, __ATOMIC_RELAXED));
 }
 
 static inline void
@@ -138,19 +159,21 @@ kn_wide_store_relaxed(kn_wide *w, uint64_t v)
 static inline uint64_t
 kn_wide_load_ordered(const kn_wide *w)
 {
-	return __atomic_load_n(&w->v, __ATOMIC_SEQ_CST);
+	return kn_adverse_wide(__atomic_load_n(&w->v, __ATOMIC_SEQ_CST));
 }
 
 static inline uint64_t
 kn_wide_swap(kn_wide *w, uint64_t v)
 {
-	return __atomic_exchange_n(&w->v, v, __ATOMIC_SEQ_CST);
+	return kn_adverse_wide(__atomic_exchange_n(&w->v, v,
+						   __ATOMIC_SEQ_CST));
 }
 
 static inline uint64_t
 kn_wide_add(kn_wide *w, uint64_t n)
 {
-	return __atomic_fetch_add(&w->v, n, __ATOMIC_SEQ_CST);
+	return kn_adverse_wide(__atomic_fetch_add(&w->v, n,
+						  __ATOMIC_SEQ_CST));
 }
 
 /* What stands before it is done before what comes after it, as far as this
@@ -172,8 +195,11 @@ kn_wide_cas_release(kn_wide *w, uint64_t expected, uint64_t v)
 static inline bool
 kn_wide_cas(kn_wide *w, uint64_t *expected, uint64_t v)
 {
-	return __atomic_compare_exchange_n(&w->v, expected, v, false,
-					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	if (__atomic_compare_exchange_n(&w->v, expected, v, false,
+					__ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		return true;
+	*expected = kn_adverse_wide(*expected);
+	return false;
 }
 
 /* What a wide word holds over two words, the first and the second. */

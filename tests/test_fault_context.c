@@ -86,7 +86,7 @@ fail_in_start(uint32_t kind, int number, bool warm, int least)
 	bool struck = true;
 
 	for (k = 1; struck; k++) {
-		struct state before = look();
+		struct left before = left_now();
 		kin_context *c = context(kind, NULL);
 		kin_process *p = UNTOUCHED;
 
@@ -235,7 +235,7 @@ START_TEST(a_server_killed_at_any_call_of_a_start_is_replaced)
 	int k;
 
 	for (k = 1; struck; k++) {
-		struct state before = look();
+		struct left before = left_now();
 		kin_context *c = context(KIN_CONTEXT_FORKSERVER, tell_pid);
 		kin_process *p;
 
@@ -309,7 +309,7 @@ START_TEST(a_server_killed_at_any_call_of_its_own_is_replaced)
 	int k;
 
 	for (k = 1; k == 1 || board->calls > 0; k++) {
-		struct state before = look();
+		struct left before = left_now();
 		kin_context *c = context(KIN_CONTEXT_FORKSERVER, arm_server);
 		kin_process *p = UNTOUCHED;
 		int i, r;
@@ -336,7 +336,7 @@ START_TEST(a_server_whose_calls_fail_says_so_or_is_replaced)
 	int k, failed = 0;
 
 	for (k = 1; k == 1 || board->calls > 0; k++) {
-		struct state before = look();
+		struct left before = left_now();
 		kin_context *c = context(KIN_CONTEXT_FORKSERVER, arm_server);
 		kin_process *p = UNTOUCHED;
 		int i, r;
@@ -392,7 +392,7 @@ START_TEST(a_child_whose_calls_fail_is_told_of)
 	for (i = 0; i < 2; i++) {
 		whole = 0;
 		for (k = 1; k == 1 || board->calls > 0; k++) {
-			struct state before = look();
+			struct left before = left_now();
 			kin_context *c = context(KIN_CONTEXT_FORKSERVER,
 						 arm_children);
 			struct kin_status status;

@@ -62,13 +62,13 @@ ck_seven(kin_process *p)
 /* All that is asked for, or there is no child: nothing in between. */
 START_TEST(a_call_of_the_parent_fails)
 {
-	struct state before;
+	struct left before;
 	kin_process *p;
 	int k, r;
 
 	ck_kin_ok(start_with_all(&p, seven, 0));	/* what stays, is there */
 	ck_seven(p);
-	before = look();
+	before = left_now();
 	for (k = 1; k < 200; k++) {
 		p = UNTOUCHED;
 		arm(k, -EIO);
@@ -92,13 +92,13 @@ END_TEST
 /* In the child, each of the options is a call. */
 START_TEST(a_call_of_the_child_fails)
 {
-	struct state before;
+	struct left before;
 	int k, refused = 0, r;
 	kin_process *p;
 
 	ck_kin_ok(start_with_all(&p, seven, 0));
 	ck_seven(p);
-	before = look();
+	before = left_now();
 	for (k = 1; k < 60; k++) {
 		p = UNTOUCHED;
 		arm_others(k, -EIO);
@@ -120,13 +120,13 @@ END_TEST
 
 START_TEST(detaching_fails)
 {
-	struct state before;
+	struct left before;
 	kin_process *p;
 	int k, r;
 
 	ck_kin_ok(start_with_all(&p, seven, KIN_PROCESS_DETACHED));
 	ck_seven(p);
-	before = look();
+	before = left_now();
 	for (k = 1; k < 20; k++) {
 		ck_kin_ok(start_with_all(&p, rest, 0));
 		arm(k, -EIO);
@@ -148,7 +148,7 @@ END_TEST
 /* What was found is killed, and the root can be joined. */
 START_TEST(kill_tree_fails)
 {
-	struct state before = look();
+	struct left before = left_now();
 	kin_process *p;
 	int k, r;
 

@@ -8,16 +8,18 @@
 #
 #      gcc, clang   every suite, warnings are errors; the models, which are no
 #                   C, only once
-#      asan         suites unit and examples, under the address and the
-#                   undefined behaviour sanitizers
+#      asan         suites unit, examples and hostile, under the address and
+#                   the undefined behaviour sanitizers
 #      tsan         suite threads, under the thread sanitizer
 #      valgrind     suite valgrind, the gcc build
 #
 # and, only if it is named, since it takes long:
 #
-#      nightly      suite nightly: the fuzzers, under clang's address and
-#                   undefined behaviour sanitizers, for a minute each; more
-#                   states of the models
+#      nightly      suite nightly: the provers at every instruction and every
+#                   pair of points, and more states of the models, in the gcc
+#                   build; the fuzzers, for a minute each, and peers that write
+#                   anything, for $KIN_NIGHTLY seconds a kind (3600), under
+#                   clang's address and undefined behaviour sanitizers
 #
 # The last line is the sum: "N passed, N failed, N skipped".
 set -eu
@@ -123,7 +125,7 @@ test_clang() {
 
 test_asan() {
 	build asan gcc g++ -Db_sanitize=address,undefined -Db_lundef=false &&
-		run asan --suite unit --suite examples -t 3
+		run asan --suite unit --suite examples --suite hostile -t 3
 }
 
 test_tsan() {
@@ -139,8 +141,13 @@ test_valgrind() {
 }
 
 test_nightly() {
-	build fuzz clang clang++ -Db_sanitize=address,undefined \
-		-Db_lundef=false -Dfuzz=enabled &&
+	build gcc gcc g++ -Dwerror=true &&
+		run gcc --suite nightly &&
+		build fuzz clang clang++ -Db_sanitize=address,undefined \
+			-Db_lundef=false -Dfuzz=enabled &&
+		meson configure -Dnightly="${KIN_NIGHTLY:-3600}" \
+			"$root/build/fuzz" &&
+		quietly ninja -C "$root/build/fuzz" &&
 		run fuzz --suite nightly
 }
 
