@@ -183,7 +183,7 @@ START_TEST(a_parent_killed_at_any_call_takes_all_along)
 	int status = 1, k;
 
 	for (k = 1; status != 0; k++) {
-		struct state before = look();
+		struct left before = left_now();
 		pid_t pid = kit_fork();
 
 		if (pid == 0)

@@ -102,7 +102,7 @@ long
 play_one_lock(void *thing, uint32_t number, kin_time deadline)
 {
 	kin_lock *lock = thing;
-	struct kin_lock_stat stat;
+	struct kin_lock_stats stat;
 	int r;
 
 	kin_lock_stat(lock, &stat);

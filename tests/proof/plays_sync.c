@@ -17,7 +17,7 @@ PLAYED(rwlock, .members = 8)
 static long
 one_rwlock(void *thing, uint32_t number, kin_time deadline)
 {
-	struct kin_rwlock_stat stat;
+	struct kin_rwlock_stats stat;
 	kin_rwlock *rw = thing;
 	int r;
 
