@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "tests/locks.h"
@@ -89,6 +90,17 @@ START_TEST(one_of_a_ring_through_many_segments_too)
 }
 END_TEST
 
+static void
+await_calls(uint32_t n)
+{
+	kin_time deadline = KIT_PATIENCE;
+
+	while (__atomic_load_n(&board->calls, __ATOMIC_ACQUIRE) < n) {
+		ck_assert(kin_now().ns < deadline.ns);
+		sched_yield();
+	}
+}
+
 /* Nobody holds what the first one waits for, but somebody not in the chain,
  * who lets go when all have waited for many slices. */
 START_TEST(a_chain_is_no_ring)
@@ -110,12 +122,12 @@ START_TEST(a_chain_is_no_ring)
 		for (rounds = 0; rounds < 5; rounds++)
 			if (kin_lock_acquire(locks[i + 1], kin_in_ms(100)) == 0)
 				_exit(2);
+		__atomic_add_fetch(&board->calls, 1, __ATOMIC_ACQ_REL);
 		_exit(kin_lock_acquire(locks[i + 1], KIT_PATIENCE) == 0 &&
 		      kin_lock_release(locks[i + 1]) == 0 &&
 		      kin_lock_release(locks[i]) == 0 ? 0 : 3);
 	}
-	await_flag(RING - 1);
-	usleep(800000);
+	await_calls(RING - 1);
 	give(locks[RING - 1]);
 	for (i = 0; i < RING - 1; i++)
 		kit_reap(pids[i], 0);
