@@ -173,7 +173,9 @@ inherit(kin_lock *lock)
 		kn_store(&lock->mutex.shared->inherited, 0);
 		return 0;
 	case KIN_DEATH_REPAIR:
-		if (lock->repair == NULL)
+		/* Taken again inside of its repair, it is not yet repaired. */
+		if (lock->repair == NULL ||
+		    kn_load_relaxed(&lock->mutex.shared->depth) != 0)
 			return KIN_INHERITED;
 		r = lock->repair(lock->user);
 		if (r < 0) {

@@ -196,6 +196,38 @@ START_TEST(it_is_repaired)
 }
 END_TEST
 
+struct again {
+	kin_lock *lock;
+	int calls;
+};
+
+static int
+repair_taking_it(void *user)
+{
+	struct again *again = user;
+
+	if (++again->calls > 1)
+		return -ELOOP;
+	inherit(again->lock);
+	give(again->lock);
+	return 0;
+}
+
+START_TEST(its_repair_may_take_it_again)
+{
+	struct again again = {
+		.lock = lock_of(KIN_LOCK_RECURSIVE, KIN_DEATH_REPAIR),
+	};
+
+	kit_kill(holder_of(again.lock));
+	kin_lock_repair_by(again.lock, repair_taking_it, &again);
+	get_lock(again.lock);
+	ck_assert_int_eq(again.calls, 1);
+	give(again.lock);
+	kin_lock_close(again.lock);
+}
+END_TEST
+
 START_TEST(death_is_ignored)
 {
 	kin_lock *lock = lock_of(0, KIN_DEATH_IGNORE);
@@ -330,6 +362,7 @@ main(void)
 	tcase_add_test(tc, records_of_ended_threads_serve_again);
 	tc = board_case(suite, "options");
 	tcase_add_test(tc, it_is_repaired);
+	tcase_add_test(tc, its_repair_may_take_it_again);
 	tcase_add_test(tc, death_is_ignored);
 	tcase_add_test(tc, depth_is_not_inherited);
 	tc = board_case(suite, "waiters");

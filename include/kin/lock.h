@@ -66,7 +66,7 @@ KIN_BEGIN
 /*
  * Called by the one who takes a lock over from the dead, while it has it: 0,
  * and it is consistent; or a negative errno, which acquire returns after it
- * has let go.
+ * has let go.  If it takes the lock again, a recursive one, it gets 1.
  */
 typedef int kin_repair_fn(void *user);
 
