@@ -329,18 +329,26 @@ look(struct waiter *w, uint32_t v, int *ret_taken)
 	return 0;
 }
 
-static void
+/*
+ * The count moves on after the record says that we wait: a releaser that has
+ * read it since sees us, and one that has read it before fails in its swap.
+ * So two may have one number; they came at one time.
+ */
+static int
 announce(struct waiter *w)
 {
 	struct kn_thread *t = kn_control_thread(w->m->control, w->me);
+	kn_word *tickets = &w->m->shared->tickets;
 
-	if (t == NULL)
-		return;
+	if (t == NULL)		/* without one, nobody could ever wake us */
+		return -EUCLEAN;
 	w->record = t;
 	kn_store(&t->wake, KN_AWAKE);
-	kn_store(&t->ticket, kn_add(&w->m->shared->tickets, 1));
+	kn_store(&t->ticket, kn_load(tickets));
 	kn_wide_store(&t->since, (uint64_t)w->began);
 	kn_wide_store(&t->waits, w->m->at);
+	kn_add(tickets, 1);
+	return 0;
 }
 
 /* Should it have been our turn: then it is another's. */
@@ -453,7 +461,9 @@ wait(struct waiter *w)
 		if (last)
 			return -ETIMEDOUT;
 		if (w->record == NULL) {
-			announce(w);
+			r = announce(w);
+			if (r < 0)
+				return r;
 			continue;
 		}
 		if (over)

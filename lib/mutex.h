@@ -18,8 +18,9 @@
  * or be stopped, and others go on at their slice's end.
  *
  * The waiter bit goes off together with the look at the tickets, in one
- * compare-and-swap of both: a waiter that the releaser did not see has drawn
- * one since, or looks at the word after it.
+ * compare-and-swap of both: a waiter that the releaser did not see has counted
+ * itself since, and the swap fails; or it does so later, and looks at the word
+ * after that.
  */
 #ifndef KN_MUTEX_H
 #define KN_MUTEX_H

@@ -149,6 +149,25 @@ START_TEST(a_held_lock_that_was_scribbled_over_is_not_released)
 END_TEST
 
 /* Anything at all in there: no call hangs, no call ends the program. */
+/* Whom nobody can wake must not look for the lock all the time instead. */
+START_TEST(a_waiter_without_a_record_does_not_wait)
+{
+	kin_lock *lock = lock_alone();
+	struct kn_control *control = lock->object.control;
+	uint32_t i;
+	pid_t pid;
+
+	get_lock(lock);
+	give(lock);
+	pid = holder_of(lock);
+	i = kn_stamp_record(kn_me_last.stamp, control->bits);
+	kn_wide_store(&control->threads->of[i].owner, 0);
+	ck_kin_fails(-EUCLEAN, kin_lock_acquire(lock, KIT_PATIENCE));
+	kit_kill(pid);
+	kin_lock_close(lock);
+}
+END_TEST
+
 START_TEST(random_words_do_no_harm)
 {
 	struct kn_slices slices = kn_latch_slices;
@@ -238,6 +257,7 @@ main(void)
 	tc = board_case(suite, "scribbles");
 	tcase_add_test(tc, nonsense_is_found_and_stays_found);
 	tcase_add_test(tc, a_held_lock_that_was_scribbled_over_is_not_released);
+	tcase_add_test(tc, a_waiter_without_a_record_does_not_wait);
 	tcase_add_test(tc, random_words_do_no_harm);
 	tcase_add_test(tc,
 		       random_words_in_rwlocks_and_conditions_do_no_harm);
