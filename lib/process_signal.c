@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control.c - what is done to a process that runs
+ * process_signal.c - what is done to a process that runs
  */
 #include <errno.h>
 #include <signal.h>
