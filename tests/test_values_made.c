@@ -312,9 +312,9 @@ START_TEST(only_what_has_a_name_rides_in_a_queue)
 						.label = "jobs")));
 	ck_kin_ok(kin_segment_create(&nameless, KIN_OPTS(kin_segment_opts,
 							 .bytes = 10)));
-	ck_says(-EOPNOTSUPP, "argument 2: a queue cannot travel in queue "
-		"'jobs'; send it over a kin_conn or as an argument of a "
-		"process", kin_queue_put_values(q, KIN_ARGS(1, q),
+	ck_says(-EOPNOTSUPP, "argument 2: a queue without a name of its own "
+		"cannot travel in queue 'jobs'; give it one, or send it over "
+		"a kin_conn or as an argument of a process", kin_queue_put_values(q, KIN_ARGS(1, q),
 						KIN_NOWAIT));
 	ck_says(-EOPNOTSUPP, "argument 1: a segment without a name cannot "
 		"travel in queue 'jobs'; give it one, or send it",
@@ -325,7 +325,7 @@ START_TEST(only_what_has_a_name_rides_in_a_queue)
 		kin_queue_put_values(q, KIN_ARGS(KIN_RO("x", 1)),
 				     KIN_NOWAIT));
 	ck_kin_ok(kin_builder_add(b, q));
-	ck_says(-EOPNOTSUPP, "argument 2: a queue cannot",
+	ck_says(-EOPNOTSUPP, "argument 2: a queue without",
 		kin_queue_put_values(q, KIN_ARGS(1, b), KIN_NOWAIT));
 	kin_builder_free(b);
 	b = fresh();

@@ -306,7 +306,11 @@ check_tasks(struct scene *s)
 	kn_registry_sweep(&s->q->registry, KN_SLOTS_MAX);
 	if (kin_queue_stat(s->q, &now) < 0 || now.unfinished != now.len)
 		return "the dead owe something";
-	while ((letter = get_letter(s->q, patience())) >= 0) {
+	/* Where both were got, there is none to wait for. */
+	while (kin_queue_len(s->q) > 0) {
+		letter = get_letter(s->q, patience());
+		if (letter < 0)
+			return "a get fails";
 		if (kin_queue_join(s->q, KIN_NOWAIT) != -ETIMEDOUT)
 			return "it is done, though we have not reported it";
 		if (kin_queue_task_done(s->q, 1) < 0)
