@@ -98,13 +98,8 @@ await_sleep(const struct scene *s, const kn_word *w, uint32_t bit)
 void
 sleep_long(void)
 {
-	if (!slices_stay)
-		kn_wait_slices = (struct kn_slices){ NEVER_NS, NEVER_NS };
-}
-
-void
-sleep_long_in_latch(void)
-{
-	if (!slices_stay)
-		kn_latch_slices = (struct kn_slices){ NEVER_NS, NEVER_NS };
+	if (slices_stay)
+		return;
+	kn_wait_slices = (struct kn_slices){ NEVER_NS, NEVER_NS };
+	kn_latch_slices = kn_wait_slices;
 }

@@ -103,11 +103,10 @@ const char *await_done(struct scene *s, int value);
 void await_sleep(const struct scene *s, const kn_word *w, uint32_t bit);
 
 /*
- * A helper's: no slice of its own wakes it any more, in a queue, in a latch;
- * unless slices_stay, since the second of two deaths may cost one.
+ * A helper's: no slice of its own wakes it any more; unless slices_stay, since
+ * the second of two deaths may cost one.
  */
 extern bool slices_stay;
 void sleep_long(void);
-void sleep_long_in_latch(void);
 
 #endif

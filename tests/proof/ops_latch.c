@@ -10,7 +10,7 @@
 static void
 sleep_in_latch(struct scene *s)
 {
-	sleep_long_in_latch();
+	sleep_long();
 	must(join_queue(s->q));
 	must(kn_latch_take(&ring_of(s)->put.latch, &s->q->registry.party,
 			   KIN_FOREVER));
