@@ -144,6 +144,9 @@ start(kin_process *p, struct kn_start *how)
 		r = kn_start_await(p);
 	if (r == 0 && p->detached) {
 		r = kn_process_cut_loose(p);
+		/* It runs already, and may have ended: nothing ties it. */
+		if (r == -EPIPE)
+			r = 0;
 		if (r < 0)
 			kn_start_undo(p);
 	}

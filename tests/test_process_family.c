@@ -400,6 +400,21 @@ START_TEST(one_that_is_born_detached)
 }
 END_TEST
 
+/* They may have ended before they could be detached: no failure. */
+START_TEST(ones_that_end_at_once)
+{
+	kin_process *p;
+	int i, zero = 0;
+
+	for (i = 0; i < 50; i++) {
+		ck_kin_ok(kin_process_start(&p, return_number, KIN_ARGS(zero),
+					    OPTS(.flags =
+						 KIN_PROCESS_DETACHED)));
+		ck_exited(finish(p), 0);
+	}
+}
+END_TEST
+
 START_TEST(who_cannot_be_detached)
 {
 	int zero = 0;
@@ -733,6 +748,7 @@ add_family(Suite *suite, uint32_t kind)
 	tcase_add_test(tc, self_and_parent);
 	tcase_add_test(tc, one_that_is_detached_outlives_its_parent);
 	tcase_add_test(tc, one_that_is_born_detached);
+	tcase_add_test(tc, ones_that_end_at_once);
 	tcase_add_test(tc, who_cannot_be_detached);
 	tcase_add_test(tc, children_one_after_another);
 
