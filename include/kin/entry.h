@@ -44,7 +44,8 @@ typedef int kin_entry_fn(kin_call *call);
 
 /*
  * To be called at the top of main, before any other kin call but those that
- * only set options.
+ * only set options.  In a process that was started by spawn, and in a fork
+ * server, it does not return: the entry runs from here.
  *
  *   -EEXIST  two entries of one name; the message names both files
  */

@@ -16,7 +16,8 @@
  *      cond.h      wait for a change       inspect.h   looking at what is there
  *      sem.h       permits                 barrier.h   waiting for each other
  *      event.h     a flag to wait for      once.h      what runs only once
- *      context.h   how processes start
+ *      context.h   how processes start     crash.h     where one died
+ *      log.h       lines of a family       cpu.h       how many for us
  */
 #ifndef KIN_KIN_H
 #define KIN_KIN_H

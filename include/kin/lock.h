@@ -29,6 +29,9 @@
  *          turn, not its place.
  * Threads  Any call from any thread; close must be the handle's last.  None
  *          from a signal handler.
+ *          Who a thread is, is known by segment handle: two handles that were
+ *          attached apart are two owners to the lock, even in one thread, so
+ *          attach once and share the handle.
  * Fork     The child's copy of a handle is good.  It holds nothing: a lock that
  *          the parent held at fork is the parent's, and -ESTALE to release.
  * Crash    A holder that dies at any instruction leaves a lock that the next
@@ -96,7 +99,12 @@ struct kin_lock_opts {
 KIN_API KIN_MUST int kin_lock_create(kin_lock **ret_lock,
 				     const struct kin_lock_opts *opts);
 
-/* The bytes that one takes of a segment. */
+/*
+ * The bytes that one takes of a segment.  Whoever places things sees to it that
+ * they do not overlap: of what lies at an offset, only the first 64 bytes are
+ * looked at, and zeros there are room.  A segment with things in it must not be
+ * sealed.
+ */
 #define KIN_LOCK_ROOM	128u
 
 /*
@@ -136,6 +144,7 @@ KIN_API void kin_lock_repair_by(kin_lock *lock, kin_repair_fn *repair,
  *   -ENOSPC     a first use in this process or thread, and no place left for
  *               one more
  *   -EBADF      the descriptor is gone by which the kernel could be asked
+ *   -EMFILE     a first use in this process, for which it is opened anew
  *   what a repair function returned
  */
 KIN_API KIN_MUST int kin_lock_acquire(kin_lock *lock, kin_time deadline);

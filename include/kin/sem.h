@@ -10,9 +10,9 @@
  *      plain         nobody knows who has them: what the dead took is gone
  *
  * Two kinds.  Owned, the default, is for shares of something: connections,
- * licences, CPUs.  The holder is the process; any thread of it may release what
- * another has acquired, no other process may.  Plain (KIN_SEM_PLAIN) is for
- * signals: anybody may release, whoever has acquired or nobody has; it may be
+ * licences, CPUs.  The holder is the process (but two handles that it attached
+ * apart are two holders); any thread of it may release what another has
+ * acquired, no other process may.  Plain (KIN_SEM_PLAIN) is for signals: anybody may release, whoever has acquired or nobody has; it may be
  * bounded (.most).
  *
  * Order    What was done before a release is seen by whoever acquires because
