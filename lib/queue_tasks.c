@@ -10,7 +10,8 @@
  * Who joins sets the waiter bit and looks afterwards; who reports counts first
  * and looks for the bit afterwards: one of the two sees the other.  Of those
  * who report, it is one of the last that ends the wait: who has nothing more to
- * report, while the ring is empty.
+ * report, while the ring is empty.  So does who finds that it has ended after
+ * setting the bit.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -137,7 +138,11 @@ kin_queue_task_done(kin_queue *q, size_t n)
 	return 0;
 }
 
-/* Set on the word before the look; whoever is done afterwards sees it. */
+/*
+ * Set on the word before the look; whoever is done afterwards sees it.  If all
+ * is done before that look, nobody will; and another one, who has looked when
+ * it was not, may yet sleep by our bit.  So we wake it.
+ */
 static int
 announce(kn_word *join)
 {
@@ -176,6 +181,8 @@ wait_done(kin_queue *q, kin_time deadline)
 			kn_registry_sweep(q->reg, q->reg->slots);
 			r = is_done(q);
 		}
+		if (r > 0)
+			kn_wait_stir(&q->tasks->join);
 		if (r != 0)
 			return r < 0 ? r : 0;
 		slice = kn_wait_move(&wait, &q->tasks->join, 0, &never,

@@ -7,11 +7,14 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/queue.h"
+#include "shm/os.h"
+#include "shm/wait.h"
 #include "tests/traffic.h"
 
 static kin_queue *
@@ -248,6 +251,43 @@ take_one(kin_queue *q)
 		pause();
 }
 
+static kin_queue *hurried;
+static int sleeps;
+
+/* The first one is about to sleep: a second one waits, and before that one
+ * sleeps all is done. */
+static int
+join_meanwhile(const char *call)
+{
+	if (strcmp(call, "futex_wait") != 0)
+		return 0;
+	sleeps++;
+	if (sleeps == 1)
+		ck_kin_ok(kin_queue_join(hurried, KIT_PATIENCE));
+	else if (sleeps == 2)
+		ck_kin_ok(kin_queue_task_done(hurried, 1));
+	return 0;
+}
+
+/* No slice is over before the deadline, at which it would be told too. */
+START_TEST(who_waits_too_does_not_let_another_oversleep)
+{
+	kin_queue *q = tasks_of(4096, 0);
+	kin_time deadline = kin_in_ms(30000);
+
+	put_number(q, 1);
+	ck_assert_uint_eq(get_number(q), 1);
+	kn_wait_slices.first_ns = kn_wait_slices.last_ns = INT64_MAX / 4;
+	hurried = q;
+	kn_os_hook = join_meanwhile;
+	ck_kin_ok(kin_queue_join(q, deadline));
+	kn_os_hook = NULL;
+	ck_assert_int_lt(kin_now().ns, deadline.ns);
+	ck_assert_int_ge(sleeps, 2);
+	kin_queue_close(q);
+}
+END_TEST
+
 START_TEST(what_the_dead_had_is_done)
 {
 	kin_queue *q = tasks_of(256, 0);
@@ -359,6 +399,7 @@ main(void)
 
 	tc = board_case(suite, "waiting");
 	tcase_add_test(tc, who_reports_the_last_one_wakes_all_who_wait);
+	tcase_add_test(tc, who_waits_too_does_not_let_another_oversleep);
 	tcase_add_test(tc, what_the_dead_had_is_done);
 	tcase_add_test(tc, no_join_comes_before_its_time);
 	tcase_add_test(tc, killed_workers_do_not_hold_up_a_join);
