@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring.pml - lib/ring.c and what of lib/queue.c and shm/wait.c is around it
+ * ring.pml - lib/ring*.c and what of lib/queue*.c and shm/wait.c is around it
  *
  * PUTTERS put PUTS messages each, GETTERS get GETS each, and a shutter
  * (SHUTTERS) shuts the queue at any time.  Putter 1 puts messages of BIG units,
- * the others of one; the ring has UNITS.  Who reaps wakes all sleepers, as the
- * queue's repair does.  A latch is what latch.pml has shown it to be: it is had
- * when it is free or its holder dead, and somebody may be asleep on it, so that
- * a commit may need one step or three.
+ * the others of one; the ring has UNITS, and takes BOUND messages (0 is as many
+ * as there is room for).  Who reaps wakes all sleepers, as the queue's repair
+ * does.  A latch is what latch.pml has shown it to be: it is had when it is
+ * free or its holder dead, and somebody may be asleep on it, so that a commit
+ * may need one step or three.
+ *
+ * A commit moves RUN messages at most.  With more than one, putter 1 puts all
+ * of its messages in one call, and getters take what there is in one.  With
+ * DROPS a putter that has no room drops the oldest, under the getters' latch
+ * too.  With PEEKER the last getter only looks.
  *
  * Asserted:
- *      what is got is what was put, in the order of the commits, each once, and
- *      what is not got is in the ring in the end;
+ *      what is got or dropped is what was put, in the order of the commits,
+ *      each once, and what is neither is in the ring in the end;
+ *      there are never more than BOUND messages;
  *      both positions are right after every commit, and so are the tallies;
  *      len was right at one moment of its call (WATCHER);
  *      who is told that the queue was shut has left nothing in it;
@@ -48,6 +55,12 @@
 #ifndef BIG
 #define BIG	1
 #endif
+#ifndef RUN
+#define RUN	1
+#endif
+#ifndef BOUND
+#define BOUND	0
+#endif
 #ifndef UNITS
 #define UNITS	2		/* a power of two */
 #endif
@@ -73,7 +86,8 @@
 		       (len(q[GET]) == 0 || (commit[GET] & W)) && \
 		       !BESIDE)
 #define ROOM	(UNITS - (POSITION(commit[PUT]) - POSITION(commit[GET])))
-#define BESIDE	(len(q[GET]) > 0 && \
+#define FULL(messages)	(BOUND > 0 && (messages) >= BOUND)
+#define BESIDE	(len(q[GET]) > 0 && !FULL(puts - gets) && \
 		 (asleep[1] && ROOM >= BIG || \
 		  len(q[GET]) > asleep[1] && ROOM >= 1))
 
@@ -83,6 +97,7 @@ byte latch[2];
 byte commit[2];
 byte other[2];
 bool shut;
+byte gone;			/* messages: the putters' hint */
 byte tally_position[4];		/* two cells a side */
 byte tally_count[4];
 byte mark[UNITS];		/* a record's units */
@@ -99,57 +114,7 @@ byte carried[2];		/* by how many of the living */
 bool lost[2];			/* a wake has died with who had absorbed it */
 byte some;
 
-inline carry(who, word)
-{
-	if
-	:: carries[who] == 0 -> carries[who] = word + 1; carried[word]++
-	:: else
-	fi
-}
-
-inline hand_on(who)
-{
-	if
-	:: carries[who] != 0 ->
-		carried[carries[who] - 1]--;
-		carries[who] = 0
-	:: else
-	fi
-}
-
-inline die(who)
-{
-	dead[who] = true;
-	if
-	:: asleep[who] && q[PUT]??[eval(who)] -> q[PUT]??eval(who)
-	:: asleep[who] && q[GET]??[eval(who)] -> q[GET]??eval(who)
-	:: else
-	fi;
-	asleep[who] = false;
-	if
-	:: carries[who] != 0 && !owes -> lost[carries[who] - 1] = true
-	:: else
-	fi;
-	hand_on(who);
-	CHECK
-}
-
-inline wake_one(word)
-{
-	if
-	:: q[word]?some -> asleep[some] = false; carry(some, word); some = 0
-	:: empty(q[word])
-	fi
-}
-
-inline wake_all(word)
-{
-	do
-	:: q[word]?some -> asleep[some] = false; carry(some, word)
-	:: empty(q[word]) -> break
-	od;
-	some = 0
-}
+#include "commit.pml"
 
 /* kn_latch_take() */
 #define TAKING(side)							\
@@ -163,229 +128,182 @@ inline wake_all(word)
 	fi
 #define RELEASE(side)	STEP(assert(latch[side] == me); latch[side] = 0)
 
-/* The moment at which a message is in, or out. */
-inline count(side)
-{
-	if
-	:: side == PUT -> log[puts] = msg; puts++
-	:: else -> assert(gets < puts && msg == log[gets]); gets++
-	fi
-}
-
-inline tallied(side)
-{
-	cell = 2 * side;
-	if
-	:: tally_position[cell] == at -> cell++; sum = tally_count[cell - 1]
-	:: else -> sum = tally_count[cell + 1]
-	fi;
-	assert(sum == (side == PUT -> puts : gets));
-#ifdef TALLY_IN_PLACE
-	cell = 2 * side;
-#endif
-	tally_position[cell] = at + n;
-	tally_count[cell] = sum + 1;
-	cell = 0;
-	sum = 0
-}
-
-#define COMMIT(side)							\
-	STEP(tallied(side));						\
-	if								\
-	:: true ->		/* latch and word in one step */	\
-		STEP(if							\
-		     :: commit[side] == at << 1 ->			\
-			commit[side] = (at + n) << 1; latch[side] = 0;	\
-			count(side); goto through			\
-		     :: else						\
-		     fi)						\
-	:: true			/* somebody sleeps on the latch */	\
-	fi;								\
+/*
+ * kn_ring_empty_tail() and kn_ring_full_head(): the position at which there is
+ * nothing to do.  len is right at one moment, see WATCHER.
+ */
+#define EMPTY_TAIL	STEP(seen = POSITION(commit[GET]))
+#if BOUND > 0
+#define FULL_HEAD							\
+	STEP(seen = POSITION(commit[GET]));				\
+	STEP(v = POSITION(commit[PUT]));				\
 	STEP(if								\
-	     :: commit[side] == at << 1 ->				\
-		commit[side] = (at + n) << 1; count(side); goto moved	\
-	     :: else							\
-	     fi);							\
-	STEP(assert(POSITION(commit[side]) == at));			\
-	WAKING_COMMIT(side);						\
-moved:									\
-	RELEASE(side);							\
-through:								\
-	skip
-
-#ifdef NAIVE_WAKE
-#define WAKING_COMMIT(side)						\
-	STEP(assert(commit[side] == (at << 1 | W));			\
-	     commit[side] = (at + n) << 1; count(side);			\
-	     carry(me, side); owes = true);				\
-	STEP(hand_on(me); owes = false; wake_one(side))
-#else		/* FUTEX_WAKE_OP */
-#define WAKING_COMMIT(side)						\
-	STEP(commit[side] = commit[side] + 2 * n - 1;			\
-	     assert(POSITION(commit[side]) == at + n);			\
-	     count(side); wake_one(side))
-#endif
-
-/* kn_wait_move() on a word that showed seen. */
-#define WAIT(word)							\
-	if								\
-	:: HURRIED -> goto over						\
-	:: true								\
-	fi;								\
-	STEP(v = commit[word]);						\
-	if								\
-	:: POSITION(v) != seen -> goto again				\
-	:: else								\
-	fi;								\
-	if								\
-	:: v & W							\
-	:: else ->							\
-		STEP(if							\
-		     :: commit[word] == v -> commit[word] = v | W	\
-		     :: else -> goto again				\
-		     fi)						\
-	fi;								\
-	LOOK_AT_SHUT(word);						\
-	v = 0;								\
-	STEP(if								\
-	     :: commit[word] == (seen << 1 | W) ->			\
-		asleep[me] = true; q[word]!me; hand_on(me)		\
-	     :: else -> goto again					\
-	     fi);							\
-	if								\
-	:: atomic { !asleep[me] -> woken = true }			\
-	:: atomic { SLICED && asleep[me] ->				\
-		    asleep[me] = false; q[word]??eval(me) }		\
-	OR_KILL								\
-	fi;								\
-	goto again;							\
-announced:							\
-	STIR_AGAIN(word);						\
-	goto again
-
-#ifdef NO_LOOK_AT_SHUT
-#define LOOK_AT_SHUT(word)	skip
-#else
-#define LOOK_AT_SHUT(word)						\
-	STEP(if								\
-	     :: shut -> goto announced				\
-	     :: else							\
+	     :: FULL(puts - gets)					\
+	     :: else -> seen = v - UNITS				\
 	     fi)
-#endif
-
-/* kn_wait_stir(): FUTEX_WAKE_OP takes the bit off and wakes all. */
-#define STIR(word)	STEP(commit[word] = commit[word] & 254; wake_all(word))
-
-/* stopped(); no latch, since a tail that is shut moves no more. */
-#ifdef NO_STIR_AGAIN
-#define STIR_AGAIN(word)	skip
 #else
-#define STIR_AGAIN(word)						\
-	if								\
-	:: word == PUT -> STIR(word)					\
-	:: else								\
-	fi
+#define FULL_HEAD	STEP(seen = POSITION(commit[PUT]) - UNITS)
 #endif
 
-/* kn_wait_end(); nothing is the position at which there is nothing to do. */
-#ifdef NO_BATON
-#define WAIT_END(word, nothing)	STEP(hand_on(me))
+/* Is there, for one more message behind the msgs, as far as we know? */
+#define FITS	(at + units + n - head <= UNITS && !FULL(puts + msgs - known))
+
+#ifdef COUNT_GONE_ONCE
+#define STANDS_STILL	true
 #else
-#define WAIT_END(word, nothing)						\
-	if								\
-	:: woken ->							\
-		STEP(seen = nothing);					\
-		STEP(v = commit[word]);					\
-		do							\
-		:: POSITION(v) != seen ->				\
-			STEP(hand_on(me); wake_one(word)); break	\
-		:: POSITION(v) == seen && (v & W) ->			\
-			STEP(was_shut = shut);				\
-			if						\
-			:: was_shut -> STIR_AGAIN(word)			\
-			:: else						\
-			fi;						\
-			was_shut = false; break				\
-		:: else ->						\
-			STEP(if						\
-			     :: commit[word] == v ->			\
-				v = v | W; commit[word] = v		\
-			     :: else -> v = commit[word]		\
-			     fi)					\
-		od;							\
-		STEP(hand_on(me))					\
-	:: else								\
-	fi
+#define STANDS_STILL	POSITION(commit[GET]) == head
+#endif
+#if BOUND > 0		/* count_gone(): while the getters stand still */
+#define COUNT_GONE							\
+	do								\
+	:: true ->							\
+		STEP(cell = (tally_position[2] == head -> 2 : 3));	\
+		STEP(known = tally_count[cell]; cell = 0);		\
+		STEP(if							\
+		     :: STANDS_STILL -> break				\
+		     :: else -> head = POSITION(commit[GET])		\
+		     fi)						\
+	od;								\
+	STEP(gone = known)
+#else
+#define COUNT_GONE	skip
 #endif
 
-proctype putter(byte me; byte n)
+proctype putter(byte me; byte size)
 {
-	byte turn, msg, at, head, seen, v, cell, sum;
+	byte turn, left, msg, n, msgs, units, at, head, known, seen, v, cell, sum;
 	byte passed = NEVER;
 	bool woken, owes, was_shut;
 
 next:
 	if
 	:: turn == PUTS -> goto done
-	:: else -> msg = turn * MOST + me; turn++
+	:: turn < PUTS && (RUN == 1 || me > 1) -> left = 1
+	:: turn < PUTS && RUN > 1 && me == 1 -> left = PUTS - turn
 	fi;
+	msg = turn * MOST + me;
+	turn = turn + left;
 again:
 	TAKE(PUT);
-	STEP(at = POSITION(commit[PUT]); head = other[PUT]);
+	n = size;
+	STEP(at = POSITION(commit[PUT]); head = other[PUT]; known = gone);
 	STEP(if
 	     :: shut -> goto closed
 	     :: else
 	     fi);
+add:
 	if
-	:: at + n - head > UNITS ->
+	:: !FITS ->
+look:
 		STEP(head = POSITION(commit[GET]));
+		COUNT_GONE;
 		STEP(other[PUT] = head; assert(at - head <= UNITS))
 	:: else
 	fi;
 	if
-	:: at + n - head > UNITS -> goto no_room
+	:: !FITS && msgs == 0 -> goto no_room
+	:: !FITS && msgs > 0 -> goto enough
 	:: else
 	fi;
-	STEP(mark[at % UNITS] = n);
-	STEP(body[at % UNITS] = msg; body[(at + n - 1) % UNITS] = msg);
-	COMMIT(PUT);
-	goto over;
+	STEP(mark[(at + units) % UNITS] = n);
+	STEP(body[(at + units) % UNITS] = msg + msgs * MOST;
+	     body[(at + units + n - 1) % UNITS] = msg + msgs * MOST);
+	units = units + n;
+	msgs++;
+	if
+	:: msgs < RUN && msgs < left -> goto add
+	:: else
+	fi;
+enough:
+	left = left - msgs;
+	COMMIT(PUT, at, put_moved, put_through);
+	at = 0; head = 0; known = 0; n = 0;
+	if
+	:: left > 0 -> goto again
+	:: else -> goto over
+	fi;
 
 no_room:
+#ifdef DROPS
+	/* make_room(): who has taken both is in nobody's way for long. */
+#ifndef DROP_WITHOUT_LATCH
+	if
+	:: TAKING(GET)
+	:: atomic { HURRIED && latch[GET] != 0 -> goto closed }
+	OR_KILL
+	fi;
+#endif
+	STEP(v = POSITION(commit[GET]));
+#ifndef DROP_BLINDLY
+	if
+	:: v != head ->
+		v = 0;
+#ifndef DROP_WITHOUT_LATCH
+		RELEASE(GET);
+#endif
+		goto look
+	:: else
+	fi;
+#endif
+	assert(v != at && at - v <= UNITS);
+	do
+	:: true ->
+		READ(v + units);
+		if
+		:: v + units < at && at + size - v - units > UNITS
+		:: else -> break
+		fi
+	od;
+	n = size;
+#ifdef DROP_WITHOUT_LATCH
+	STEP(tallied(GET, v));
+	STEP(commit[GET] = (v + units) << 1; count(GET));
+	units = 0;
+#else
+	COMMIT(GET, v, drop_moved, drop_through);
+#endif
+	v = 0;
+	goto look;
+#endif
 	RELEASE(PUT);
 	seen = head;
-	head = 0; at = 0;
 #ifndef NO_PASSING
 	/* Not enough room for us: perhaps enough for another. */
 	if
-	:: woken && seen != passed ->
+	:: woken && seen != passed && !FULL(puts - known) ->
 		passed = seen;
 		woken = false;
+		at = 0; head = 0; known = 0; n = 0;
 		STEP(hand_on(me); wake_one(GET))
 	:: else
 	fi;
 #endif
+	at = 0; head = 0; known = 0; n = 0;
 	WAIT(GET);
 
 closed:
 	RELEASE(PUT);
 over:
-	at = 0; head = 0; v = 0; seen = 0;
-	WAIT_END(GET, POSITION(commit[PUT]) - UNITS);
-	at = 0; head = 0; v = 0; seen = 0; msg = 0; woken = false;
+	at = 0; head = 0; known = 0; n = 0; v = 0; seen = 0; left = 0;
+	WAIT_END(GET, FULL_HEAD);
+	v = 0; seen = 0; msg = 0; woken = false;
 	passed = NEVER;
 	goto next;
 killed:
 	atomic { die(me) };
 done:
-	turn = 0; msg = 0; at = 0; head = 0; seen = 0; v = 0; passed = 0;
+	turn = 0; left = 0; msg = 0; n = 0; msgs = 0; units = 0;
+	at = 0; head = 0; known = 0; seen = 0; v = 0; passed = 0;
 	woken = false; owes = false
 }
 
 proctype getter(byte me)
 {
-	byte turn, n, msg, at, tail, seen, v, cell, sum;
+	byte turn, n, msgs, units, at, tail, seen, v, cell, sum;
+	byte msg;		/* the putters' only */
 	bool woken, owes, was_shut;
+	bool looked;		/* across, since the latch was taken */
+	bool rest;		/* the call has something: it does not wait */
 
 next:
 	if
@@ -404,6 +322,7 @@ again:
 		STEP(was_shut = shut);
 		STEP(tail = POSITION(commit[PUT]));
 #endif
+		looked = true;
 		STEP(other[GET] = tail; assert(tail >= at));
 		if
 		:: tail == at && was_shut -> goto closed
@@ -412,15 +331,58 @@ again:
 		fi
 	:: else
 	fi;
-	STEP(n = mark[at % UNITS]; assert(n > 0 && n <= tail - at));
-	STEP(msg = body[at % UNITS]; assert(body[(at + n - 1) % UNITS] == msg));
-	COMMIT(GET);
-	goto over;
+fetch:
+	READ(at + units);
+	assert(n > 0 && at + units <= tail);
+	n = 0;
+#ifdef PEEKER
+	if
+	:: me == GETTER + GETTERS ->
+		msgs = 0; units = 0;
+		RELEASE(GET);
+#ifdef PEEK_KEEPS_WAKE
+		woken = false;
+		STEP(hand_on(me));
+#endif
+		goto over
+	:: else
+	fi;
+#endif
+	if
+	:: msgs < RUN && turn + msgs - !rest < GETS ->
+		if
+		:: at + units == tail && !looked ->
+			looked = true;
+			STEP(tail = POSITION(commit[PUT]));
+			STEP(other[GET] = tail; assert(tail >= at + units))
+		:: else
+		fi;
+		if
+		:: at + units < tail -> goto fetch
+		:: else
+		fi
+	:: else
+	fi;
+	looked = false;
+	turn = turn + msgs - !rest;
+	/* More than a run takes?  Then another, without waiting. */
+	rest = (RUN > 1 && msgs == RUN && at + units < tail && turn < GETS);
+	COMMIT(GET, at, moved, through);
+	at = 0; tail = 0;
+	if
+	:: rest -> goto again
+	:: else -> goto over
+	fi;
 
 no_message:
+	looked = false;
 	RELEASE(GET);
 	seen = tail;
 	at = 0; tail = 0;
+	if
+	:: rest -> goto over
+	:: else
+	fi;
 	WAIT(PUT);
 
 closed:
@@ -429,15 +391,17 @@ closed:
 	RELEASE(GET);
 	turn = GETS;
 over:
-	n = 0; msg = 0; at = 0; tail = 0; v = 0; seen = 0;
-	WAIT_END(PUT, POSITION(commit[GET]));
+	at = 0; tail = 0; v = 0; seen = 0; looked = false;
+	rest = false;
+	WAIT_END(PUT, EMPTY_TAIL);
 	v = 0; seen = 0; woken = false;
 	goto next;
 killed:
 	atomic { die(me) };
 done:
-	turn = 0; n = 0; msg = 0; at = 0; tail = 0; seen = 0; v = 0;
-	woken = false; owes = false; was_shut = false
+	turn = 0; n = 0; msgs = 0; units = 0; at = 0; tail = 0; seen = 0; v = 0;
+	woken = false; owes = false; was_shut = false; looked = false;
+	rest = false
 }
 
 #ifdef SHUTTER_LIVES
