@@ -20,7 +20,6 @@ const struct noun nouns[] = {
 	{ "latch", latch_ops, other_queue },
 	{ "segment", segment_ops, NULL },
 	{ "registry", registry_ops, other_member },
-	{ "client", client_ops, other_client },
 	{ "heap", heap_ops, other_heap },
 	{ "lock", lock_ops, other_locks },
 	{ "rwlock", rwlock_ops, other_rwlock },
@@ -33,6 +32,9 @@ const struct noun nouns[] = {
 	{ "array", array_ops, other_array },
 	{ "cell", cell_ops, other_cell },
 	{ "process", process_ops, NULL },
+	/* Last: its server is a child from then on, and others look for
+	 * theirs. */
+	{ "client", client_ops, other_client },
 	{ NULL, NULL, NULL },
 };
 
