@@ -259,8 +259,9 @@ kin_heap_resize(kin_heap *h, uint64_t *at, size_t bytes, kin_time deadline)
 	if (r < 0)
 		return r;
 	room = kn_heap_room(&from);
-	memcpy(kin_heap_pointer(h, to, bytes), kin_heap_pointer(h, old, room),
-	       room < bytes ? room : bytes);
+	/* A peer that has spoilt the heap can make the two overlap. */
+	memmove(kin_heap_pointer(h, to, bytes), kin_heap_pointer(h, old, room),
+		room < bytes ? room : bytes);
 	r = swap(h, &from, at, to, deadline);
 	if (r == 0)
 		return 0;
