@@ -53,21 +53,24 @@ try() {	# words, command...
 
 foreign="$(pkg-config --libs msgpack-c 2>/dev/null || pkg-config --libs msgpack)
 	$(pkg-config --libs liburing libsodium)"
-flags="-D_GNU_SOURCE -std=gnu11 -O1 -Wall -Wextra -Werror -I$root/include"
+flags="-D_GNU_SOURCE -std=gnu11 -O1 -Wall -Wextra -Werror"
+
+compile() {	# words...
+	# shellcheck disable=SC2086
+	$cc $flags -I"$root/include" "$@"
+}
 
 # Of one build or another; the last words are what it is linked with.
 build() {	# file, build, words...
 	file=$1
 	number=$2
 	shift 2
-	# shellcheck disable=SC2086
-	$cc $flags -DKIN_STARTED_BUILD="$number" "$root/tests/started.c" "$@" \
+	compile -DKIN_STARTED_BUILD="$number" "$root/tests/started.c" "$@" \
 		-pthread -o "$work/$file"
 }
 
 theirs=$root/tests/started_theirs.c
-# shellcheck disable=SC2086
-$cc $flags -DKIN_STARTED_BUILD=1 -ffunction-sections -c "$theirs" \
+compile -DKIN_STARTED_BUILD=1 -ffunction-sections -c "$theirs" \
 	-o "$work/theirs.o"
 ar rcs "$work/libtheirs.a" "$work/theirs.o"
 
@@ -119,8 +122,7 @@ case $cc in
 esac
 
 library() {	# file, build
-	# shellcheck disable=SC2086
-	$cc $flags -DKIN_STARTED_BUILD="$2" -fPIC -shared "$theirs" "$shared" \
+	compile -DKIN_STARTED_BUILD="$2" -fPIC -shared "$theirs" "$shared" \
 		-Wl,-soname,"$work/libtheirs.so" -o "$work/$1"
 }
 library libtheirs.so 1

@@ -282,13 +282,14 @@ check_owned_woken(struct scene *s)
 	return check_all(s->thing, THREE - 1);
 }
 
-/* Taken by the dead is gone. */
+/* Taken by the dead is gone; so is the one of an heir that died with it. */
 static const char *
 check_plain(struct scene *s)
 {
-	int64_t n = kin_sem_count(s->thing);
+	int64_t n = kin_sem_count(s->thing), heirs = slices_stay && n % 2 == 0;
 
-	if (n != THREE - 2 && (n != THREE || s->shared->acted))
+	if (n + heirs != THREE - 2 &&
+	    (n + heirs != THREE || s->shared->acted))
 		return "neither taken nor not taken";
 	return check_all(s->thing, (uint32_t)n);
 }
