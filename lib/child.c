@@ -25,6 +25,15 @@ refuse(const char *what, long long value)
 	return kn_fail(-EINVAL, "process: %s: %lld", what, value);
 }
 
+/* Neither, or both. */
+static int
+check_array(const char *name, const void *array, uint32_t n)
+{
+	if ((array == NULL) == (n == 0))
+		return 0;
+	return kn_fail(-EINVAL, "process: %u %s, at %p", n, name, array);
+}
+
 static int
 take_limits(struct kn_child *c, const struct kin_process_opts *opts)
 {
@@ -161,6 +170,7 @@ is_plain(const struct kin_process_opts *opts)
 	       (opts->flags & FLAGS) == 0 &&
 	       (opts->in | opts->out | opts->err | opts->nice |
 		opts->oom_score) == 0 &&
+	       opts->cpus == NULL && opts->limits == NULL &&
 	       (opts->umask | opts->nlimits | opts->ncpus) == 0;
 }
 
@@ -177,6 +187,11 @@ kn_child_make(struct kn_child **ret, const struct kin_process_opts *opts)
 		return kn_fail(-EINVAL, "process: .cwd is empty");
 	if ((opts->umask & ~0777u & ~KIN_UMASK(0)) != 0)
 		return refuse(".umask", opts->umask);
+	r = check_array(".cpus", opts->cpus, opts->ncpus);
+	if (r == 0)
+		r = check_array(".limits", opts->limits, opts->nlimits);
+	if (r < 0)
+		return r;
 	cwd = opts->cwd != NULL ? absolute(opts->cwd) : strdup("");
 	if (cwd == NULL)
 		return kn_fail(-ENOMEM, "process: its directory");
@@ -303,7 +318,7 @@ set_one(const struct kn_child *c, uint32_t what, const char **ret_name)
 		*ret_name = "its CPUs";
 		return kn_os_set_cpus(c->cpus, sizeof(c->cpus));
 	case KN_CHILD_CWD:
-		*ret_name = c->text;
+		*ret_name = "its directory, ";
 		return kn_os_chdir(c->text);
 	default:
 		kn_os_set_umask(c->umask);
@@ -330,7 +345,8 @@ kn_child_set_up(const struct kn_child *c, const int *streams)
 			continue;
 		r = set_one(c, order[i], &name);
 		if (r < 0)
-			return kn_fail(r, "%s", name);
+			return kn_fail(r, "%s%s", name,
+				       order[i] == KN_CHILD_CWD ? c->text : "");
 	}
 	r = set_env(c);
 	if (r == 0)

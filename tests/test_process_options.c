@@ -332,6 +332,10 @@ START_TEST(what_can_never_be_is_refused_before)
 	ck_refused(-EINVAL, "77", OPTS(.limits = &unknown, .nlimits = 1));
 	ck_refused(-EINVAL, "over", OPTS(.limits = &upside_down, .nlimits = 1));
 	ck_refused(-EINVAL, "CPU", OPTS(.cpus = &cpu, .ncpus = 1));
+	ck_refused(-EINVAL, "0 .cpus", OPTS(.cpus = &cpu));
+	ck_refused(-EINVAL, "1 .cpus", OPTS(.ncpus = 1));
+	ck_refused(-EINVAL, "0 .limits", OPTS(.limits = &unknown));
+	ck_refused(-EINVAL, "2 .limits", OPTS(.nlimits = 2));
 	ck_refused(-EINVAL, "umask", OPTS(.umask = 022 | 1u << 20));
 	ck_refused(-EINVAL, "stdin", OPTS(.in = KIN_STREAM_OUT));
 	ck_refused(-EINVAL, "stdout", OPTS(.out = -7));

@@ -199,6 +199,8 @@ struct kin_heap_edit {
  *   -EINVAL  over KIN_HEAP_EDITS_MAX edits; a word that does not lie in the
  *            heap, or not at a multiple of 8; no such block; an expectation
  *            behind something else
+ *            Whether the word lies in a block, or is the header of one, is
+ *            not looked at: a store to a header spoils the heap
  *   -ETIMEDOUT, -EUCLEAN, -EBADF, -ENOSPC as kin_heap_alloc
  */
 KIN_API KIN_MUST int kin_heap_apply(kin_heap *heap,
