@@ -70,7 +70,7 @@ void
 kn_family_begin(const char *name, const struct kn_starter *by)
 {
 	kn_self_lock();
-	snprintf(self.name, sizeof(self.name), "%s", name);
+	kn_name_copy(self.name, sizeof(self.name), name);
 	starter = *by;
 	starter.name[sizeof(starter.name) - 1] = '\0';
 	kn_self_unlock();

@@ -47,7 +47,7 @@ kn_log_inherit(uint32_t level)
 void
 kn_log_name(const char *name)
 {
-	snprintf(process, sizeof(process), "%s", name);
+	kn_name_copy(process, sizeof(process), name);
 }
 
 __attribute__((constructor)) static void
