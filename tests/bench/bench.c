@@ -41,6 +41,7 @@ static const struct bench_row *const rows[] = {
 	&bench_rwlock_two,
 	&bench_python,
 	&bench_start_fork, &bench_start_spawn, &bench_start_server,
+	&bench_start_server_fork,
 	&bench_crowd_fork, &bench_crowd_spawn, &bench_crowd_server,
 	&bench_python_fork, &bench_python_spawn, &bench_python_server,
 	&bench_start_large,		/* last: what it has, it keeps */

@@ -168,6 +168,15 @@ const struct bench_row bench_start_server = {
 	.aim = 1.5,
 };
 
+/* Bare fork gives no more than a pid: this is what the context itself costs. */
+const struct bench_row bench_start_server_fork = {
+	.name = "  the same, beside kin's own fork",
+	.unit = "us",
+	.peer = "kin's fork",
+	.kin = run_server,
+	.bare = run_fork,
+};
+
 /* ---- from a parent with a GiB in small pages ---- */
 
 static int
