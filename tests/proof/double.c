@@ -97,9 +97,7 @@ victim_window(struct outcome *ret)
 	enum end last;
 	int steps;
 
-	first->step = 0;
-	last = kill_once(first, row, shared, ret);
-	steps = first->steps;
+	last = kill_survey(first, row, shared, ret, &steps);
 	while (ret->wrong == NULL) {
 		first->step = step_next(first, first->step, steps, DISTINCT);
 		if (first->step > steps)

@@ -34,6 +34,11 @@ bool is_my_turn(void);
 void begin_scene(struct scene *s, const struct op *op, struct shared *shared);
 void end_scene(struct scene *s);
 
+/* Some victims that go through a window, and what they change. */
+enum end kill_survey(struct track *t, const struct prover_row *row,
+		     struct shared *shared, struct outcome *ret,
+		     int *ret_steps);
+
 /* A victim is killed at the track's point, or surveyed; and the check. */
 enum end kill_once(struct track *t, const struct prover_row *row,
 		   struct shared *shared, struct outcome *ret);

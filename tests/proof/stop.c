@@ -146,10 +146,7 @@ one_window(struct outcome *ret)
 	enum end last;
 	int steps;
 
-	t->step = 0;
-	last = kill_once(t, row, shared, ret);
-	steps = t->steps;
-	ret->steps += steps;
+	last = kill_survey(t, row, shared, ret, &steps);
 	while (ret->wrong == NULL) {
 		t->step = step_next(t, t->step, steps, row->points);
 		if (t->step > steps)
